@@ -1,0 +1,84 @@
+// Generates src/generated/ from schemas/config.schema.json: the config's TypeScript types, its compiled validator, and
+// the part of the schema that the loader walks (src/config/coerce.ts).
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import Ajv from "ajv";
+import standaloneCode from "ajv/dist/standalone/index.js";
+import { compile } from "json-schema-to-typescript";
+
+const BANNER = "// Generated from schemas/config.schema.json by scripts/generate.mjs. Do not edit.";
+const FOR_EDITORS = new Set(["$schema", "description", "examples"]);
+const schema = JSON.parse(readFileSync("schemas/config.schema.json", "utf8"));
+const out = "src/generated";
+mkdirSync(out, { recursive: true });
+
+/** A copy of a schema, each subschema changed by `change`. */
+function mapSchema(node, change) {
+  if (Array.isArray(node)) return node.map((item) => mapSchema(item, change));
+  if (node === null || typeof node !== "object") return node;
+  const copy = Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [
+      key,
+      ["properties", "$defs"].includes(key) ? mapNamed(value, change) : mapSchema(value, change),
+    ]),
+  );
+  return change(copy);
+}
+
+/** The same for a map of subschemas, whose keys are names and not keywords. */
+function mapNamed(named, change) {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [name, mapSchema(value, change)]));
+}
+
+const defaulted = new Set();
+
+/** For the types: what has a default is always there after coercion; titles would become names of interfaces. */
+function afterDefaults({ title: _title, default: preset, examples: _examples, $schema: _schema, ...rest }) {
+  const copy = { ...rest };
+  if (rest.properties) {
+    const filled = Object.keys(rest.properties).filter((key) => defaulted.has(rest.properties[key]));
+    copy.required = [...new Set([...(rest.required ?? []), ...filled])];
+  }
+  if (preset !== undefined) defaulted.add(copy);
+  return copy;
+}
+
+const typed = mapSchema(schema, afterDefaults);
+for (const [name, definition] of Object.entries(typed.$defs)) definition.title = `raw_${name}`;
+const types = await compile({ ...typed, title: "raw_config" }, "raw_config", {
+  additionalProperties: false,
+  bannerComment: BANNER,
+  ignoreMinAndMaxItems: true,
+});
+writeFileSync(`${out}/raw-config.ts`, types);
+
+const shape = mapSchema(schema, (node) =>
+  Object.fromEntries(Object.entries(node).filter(([key]) => !FOR_EDITORS.has(key))),
+);
+writeFileSync(`${out}/config-shape.js`, `${BANNER}\nexport const shape = ${JSON.stringify(shape)};\n`);
+writeFileSync(
+  `${out}/config-shape.d.ts`,
+  `${BANNER}\nimport type { Shape } from "../config/shape.ts";\nexport declare const shape: Shape;\n`,
+);
+
+// Formats are grammars of ours, checked by src/config/grammars.ts; messages by src/config/explain.ts. unicode: false
+// (reported as deprecated, hence no logger) spares a run-time helper: only emptiness is ever asked for.
+const ajv = new Ajv({
+  allErrors: true,
+  discriminator: true,
+  validateFormats: false,
+  unicode: false,
+  messages: false,
+  inlineRefs: false,
+  logger: false,
+  code: { source: true, esm: true, optimize: 2 },
+});
+// Where in the schema a rule stands is of no use at run time, and makes up a third of the code.
+const code = standaloneCode.default(ajv, ajv.compile(schema)).replaceAll(/,schemaPath:"(?:[^"\\]|\\.)*"/g, "");
+writeFileSync(`${out}/validate-config.js`, `${BANNER}\n${code}`);
+writeFileSync(
+  `${out}/validate-config.d.ts`,
+  `${BANNER}
+import type { SchemaError } from "../config/explain.ts";
+export declare const validate: { (data: unknown): boolean; errors?: SchemaError[] | null };
+`,
+);

@@ -1,0 +1,72 @@
+/** The program: yargs, and the one place that turns errors into exit codes. */
+import type { Argv } from "yargs";
+import { hideBin } from "yargs/helpers";
+import yargs from "yargs/yargs";
+import type { GlobalOptions } from "./cli-options.ts";
+import { addConfigcheck } from "./commands/configcheck.ts";
+import { durationSec } from "./commands/options.ts";
+import { addPrune } from "./commands/prune.ts";
+import { addPull } from "./commands/pull.ts";
+import { addPush } from "./commands/push.ts";
+import { addRun } from "./commands/run.ts";
+import { addSnap } from "./commands/snap.ts";
+import { addVersion } from "./commands/version.ts";
+import { UsageError } from "./errors.ts";
+import { reportFailure, reportSuccess } from "./report-failure.ts";
+import { version } from "./version.ts";
+
+const EXIT_STATUS = `Exit status:
+  0    everything asked for is done
+  1    failed: nothing useful could be done
+  2    usage or config error; nothing was touched
+  3    partial: some filesystems failed, the others are done
+  4    the filter matched no filesystem
+  75   another invocation holds the lock
+  130  interrupted by SIGINT; 143 by SIGTERM`;
+
+function program(args: readonly string[]) {
+  const cli = yargs([...args])
+    .scriptName("zrepl-run")
+    .usage("$0 COMMAND [JOB..]\n\nSnapshots, replicates and prunes ZFS filesystems; one invocation, no daemon.")
+    .option("config", { alias: "c", type: "string", describe: "config file" })
+    .option("dry-run", { alias: "n", type: "boolean", default: false, describe: "show what would be done, change nothing" })
+    .option("json", { type: "boolean", default: false, describe: "JSON Lines on stdout" })
+    .option("log-level", { choices: ["debug", "info", "warn", "error"] as const, default: "info" as const })
+    .option("log-format", { choices: ["human", "logfmt", "json"] as const, default: "human" as const })
+    // biome-ignore lint/style/noProcessEnv: https://no-color.org
+    .option("color", { type: "boolean", default: !process.env["NO_COLOR"], describe: "--no-color for none" })
+    .option("quiet", { alias: "q", type: "boolean", default: false, describe: "only warnings and errors" })
+    .option("lock-wait", {
+      type: "string",
+      default: "0",
+      describe: "wait so long for a lock, e.g. 5m",
+      coerce: (value: string) => durationSec("lock-wait", value),
+    });
+  // yargs gives every option in camelCase too; its types know that only at the handlers
+  const typed = cli as unknown as Argv<GlobalOptions>;
+  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addVersion];
+  for (const add of commands) add(typed);
+  return cli
+    .version(version)
+    .epilogue(EXIT_STATUS)
+    .strict()
+    .demandCommand(1, "name a command")
+    .recommendCommands()
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    });
+}
+
+async function main(): Promise<void> {
+  const args = hideBin(process.argv);
+  const json = args.includes("--json");
+  try {
+    await program(args).parseAsync();
+    reportSuccess(json, process.stdout);
+  } catch (error) {
+    process.exitCode = reportFailure(error, json, process);
+  }
+}
+
+await main();

@@ -1,0 +1,32 @@
+/** Options that several commands share, and how yargs reads them. */
+import type { Argv } from "yargs";
+import type { GlobalOptions } from "../cli-options.ts";
+import { UsageError } from "../errors.ts";
+
+/** `JOB…` or `--all`. */
+export function withJobs<T extends GlobalOptions>(cli: Argv<T>) {
+  return cli
+    .positional("jobs", { type: "string", array: true, default: [] as string[], describe: "names of jobs" })
+    .option("all", { type: "boolean", default: false, describe: "all jobs of a fitting type" })
+    .check(({ jobs, all }) => {
+      if (all === jobs.length > 0) throw new UsageError(all ? "name jobs or give --all, not both" : "name a job, or give --all");
+      return true;
+    });
+}
+
+/** `--time-limit`. */
+export function withTimeLimit<T>(cli: Argv<T>) {
+  return cli.option("time-limit", {
+    type: "string",
+    describe: "stop cleanly after this long, e.g. 6h; what is unfinished is resumed by the next run",
+    coerce: (value: string | undefined) => (value === undefined ? undefined : durationSec("time-limit", value)),
+  });
+}
+
+/** Seconds of `90`, `90s`, `5m`, `2h` or `1d`. @throws {UsageError} */
+export function durationSec(option: string, text: string): number {
+  const match = /^(\d+)\s*(s|m|h|d|w|)$/.exec(text.trim());
+  if (match === null) throw new UsageError(`--${option}: ${JSON.stringify(text)} is not a duration such as 90s, 5m, 2h or 1d`);
+  const unit = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[match[2] || "s"] ?? 1;
+  return Number(match[1]) * unit;
+}

@@ -1,0 +1,63 @@
+import type { RawConfig } from "../generated/raw-config.ts";
+import { unreachable } from "../unreachable.ts";
+import type { Config } from "./config.ts";
+import { describeJob, describeOutlet } from "./describe.ts";
+import { type LoadedConfig, type LoadOptions, loadConfigDocument } from "./load.ts";
+
+export type CheckPart = "all" | "config" | "jobs" | "logging";
+export type CheckFormat = "pretty" | "json" | "yaml";
+
+/** The one thing that is needed of stdout and stderr. */
+export interface Output {
+  write(text: string): unknown;
+}
+
+export interface CheckRequest {
+  readonly load: LoadOptions;
+  readonly what: CheckPart;
+  readonly format: CheckFormat;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/**
+ * `configcheck`: loads the config, says what is in it (stdout) and what has no effect (stderr).
+ * @throws {ConfigError} with all problems
+ */
+export async function checkConfig({ load, what, format, stdout, stderr }: CheckRequest): Promise<void> {
+  const loaded = await loadConfigDocument(load);
+  stdout.write(await render(loaded, what, format));
+  for (const warning of loaded.config.warnings) stderr.write(`warning: ${warning}\n`);
+}
+
+async function render({ config, effective }: LoadedConfig, what: CheckPart, format: CheckFormat): Promise<string> {
+  switch (format) {
+    case "pretty":
+      return renderLines(config, what);
+    case "json":
+      return `${JSON.stringify(partOf(effective, what))}\n`;
+    case "yaml": {
+      const { stringify } = await import("yaml");
+      return stringify(partOf(effective, what), { version: "1.1", aliasDuplicateObjects: false });
+    }
+    default:
+      return unreachable(format);
+  }
+}
+
+/** The config as zrepl writes it, included jobs and defaults filled in. */
+function partOf(effective: RawConfig, what: CheckPart): unknown {
+  if (what === "jobs") return effective.jobs;
+  return what === "logging" ? effective.global.logging : effective;
+}
+
+function renderLines({ file, jobs, global }: Config, what: CheckPart): string {
+  if (what === "config") return `${file}: ${jobs.length} job${jobs.length === 1 ? "" : "s"}, no problems\n`;
+  if (what === "logging") return lines((global.logging ?? []).map(describeOutlet));
+  const width = Math.max(0, ...jobs.map(({ name }) => name.length));
+  return lines(jobs.map((job) => `${job.name.padEnd(width)}  ${job.type.padEnd(6)}  ${describeJob(job)}`));
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join("");
+}

@@ -1,0 +1,247 @@
+/**
+ * The config after loading: typed, checked, defaults filled in, units in the names. Made by `toConfig` from the YAML
+ * shape (schemas/config.schema.json); zrepl-behaviour.md §2 says where each key comes from.
+ */
+
+/** A compiled RE2 regex; `test` is zrepl's unanchored search. */
+export interface Pattern {
+  readonly source: string;
+  test(name: string): boolean;
+}
+
+/** zrepl's filesystem filter (§2.10): `match` says whether a dataset path is included. */
+export interface FilesystemFilter {
+  /** The entries as written, pattern (with a trailing `<` for a subtree) → included. */
+  readonly rules: ReadonlyMap<string, boolean>;
+  match(filesystem: string): boolean;
+}
+
+export interface BandwidthLimit {
+  readonly maxBytesPerSec: number;
+  readonly bucketBytes: number;
+}
+
+export interface SendOptions {
+  readonly encrypted: boolean;
+  readonly raw: boolean;
+  readonly sendProperties: boolean;
+  readonly backupProperties: boolean;
+  readonly largeBlocks: boolean;
+  readonly compressed: boolean;
+  readonly embeddedData: boolean;
+  readonly saved: boolean;
+  /** Absent = unlimited. */
+  readonly bandwidthLimit?: BandwidthLimit;
+}
+
+export interface RecvOptions {
+  /** `-x` on every recv. */
+  readonly inheritProperties: readonly string[];
+  /** `-o` on every recv. */
+  readonly overrideProperties: Readonly<Record<string, string>>;
+  readonly placeholderEncryption: "unspecified" | "inherit" | "off";
+  readonly bandwidthLimit?: BandwidthLimit;
+}
+
+/** zrepl's replication.protection values (§3.4). */
+export type Guarantee = "guarantee_resumability" | "guarantee_incremental" | "guarantee_nothing";
+
+export interface ReplicationOptions {
+  readonly protection: { readonly initial: Guarantee; readonly incremental: Guarantee };
+  readonly concurrency: { readonly steps: number; readonly sizeEstimates: number };
+  /** Extension: only these snapshots are replicated; absent include = all. */
+  readonly snapshots: { readonly include: readonly Pattern[]; readonly exclude: readonly Pattern[] };
+  /** Extension: consecutive snapshots go as one `zfs send -I`. */
+  readonly bundle: boolean;
+  /** Extension: retries inside one invocation, for temporary errors only. */
+  readonly retry: { readonly attempts: number; readonly backoffSec: number };
+  /** Extension: a transfer without progress for so long is cancelled; 0 = never. */
+  readonly stallTimeoutSec: number;
+  /** Extension: what to do with a resume token whose snapshot is gone from the sender. */
+  readonly onDeadToken: "clear" | "fail";
+}
+
+export interface ConflictResolution {
+  readonly initialReplication: "most_recent" | "all" | "fail";
+  /** Extension: what to do with a receiver that has snapshots of its own after the last common one. */
+  readonly diverged: "fail" | "rollback" | "set_aside";
+}
+
+export type HookConfig =
+  | {
+      readonly type: "command";
+      readonly path: string;
+      readonly timeoutSec: number;
+      readonly errIsFatal: boolean;
+      readonly filesystems: FilesystemFilter;
+    }
+  | {
+      readonly type: "postgres-checkpoint" | "mysql-lock-tables";
+      readonly dsn: string;
+      readonly timeoutSec: number;
+      readonly errIsFatal: boolean;
+      readonly filesystems: FilesystemFilter;
+    };
+
+export type Snapshotting =
+  | {
+      readonly type: "periodic";
+      readonly prefix: string;
+      readonly intervalSec: number;
+      readonly timestampFormat: string;
+      readonly timestampLocation: string;
+      readonly hooks: readonly HookConfig[];
+    }
+  | {
+      readonly type: "cron";
+      readonly prefix: string;
+      readonly cron: string;
+      readonly timestampFormat: string;
+      readonly timestampLocation: string;
+      readonly hooks: readonly HookConfig[];
+    }
+  | { readonly type: "manual" };
+
+export interface GridInterval {
+  readonly lengthSec: number;
+  readonly keep: number | "all";
+}
+
+/** Keep rules (§2.17); `text` is how the rule is shown as a reason. */
+export type KeepRule =
+  | { readonly type: "not_replicated"; readonly keepSnapshotAtCursor: boolean; readonly text: string }
+  | { readonly type: "last_n"; readonly count: number; readonly regex?: Pattern; readonly text: string }
+  | {
+      readonly type: "grid";
+      readonly intervals: readonly GridInterval[];
+      readonly regex: Pattern;
+      readonly text: string;
+    }
+  | { readonly type: "regex"; readonly regex: Pattern; readonly negate: boolean; readonly text: string };
+
+export type Connect =
+  | { readonly type: "tcp"; readonly address: string; readonly dialTimeoutSec: number }
+  | {
+      readonly type: "tls";
+      readonly address: string;
+      readonly ca: string;
+      readonly cert: string;
+      readonly key: string;
+      readonly serverCn: string;
+      readonly dialTimeoutSec: number;
+    }
+  | {
+      readonly type: "ssh+stdinserver";
+      readonly host: string;
+      readonly user: string;
+      readonly port: number;
+      readonly identityFile: string;
+      readonly options: readonly string[];
+      readonly sshCommand: string;
+      readonly dialTimeoutSec: number;
+    }
+  | {
+      readonly type: "local";
+      readonly listenerName: string;
+      readonly clientIdentity: string;
+      readonly dialTimeoutSec: number;
+    };
+
+export type Serve =
+  | {
+      readonly type: "tcp";
+      readonly listen: string;
+      readonly listenFreebind: boolean;
+      readonly clients: ReadonlyMap<string, string>;
+    }
+  | {
+      readonly type: "tls";
+      readonly listen: string;
+      readonly listenFreebind: boolean;
+      readonly ca: string;
+      readonly cert: string;
+      readonly key: string;
+      readonly clientCns: readonly string[];
+      readonly handshakeTimeoutSec: number;
+    }
+  | { readonly type: "stdinserver"; readonly clientIdentities: readonly string[] }
+  | { readonly type: "local"; readonly listenerName: string };
+
+export interface SnapJob {
+  readonly type: "snap";
+  readonly name: string;
+  readonly filesystems: FilesystemFilter;
+  readonly snapshotting: Snapshotting;
+  readonly pruning: { readonly keep: readonly KeepRule[] };
+}
+
+export interface PushJob {
+  readonly type: "push";
+  readonly name: string;
+  readonly connect: Connect;
+  readonly filesystems: FilesystemFilter;
+  readonly send: SendOptions;
+  readonly snapshotting: Snapshotting;
+  readonly pruning: { readonly keepSender: readonly KeepRule[]; readonly keepReceiver: readonly KeepRule[] };
+  readonly replication: ReplicationOptions;
+  readonly conflictResolution: ConflictResolution;
+}
+
+export interface PullJob {
+  readonly type: "pull";
+  readonly name: string;
+  readonly connect: Connect;
+  readonly rootFs: string;
+  /** `manual`, or seconds between pulls (for the timer generator only). */
+  readonly interval: "manual" | number;
+  readonly recv: RecvOptions;
+  readonly pruning: { readonly keepSender: readonly KeepRule[]; readonly keepReceiver: readonly KeepRule[] };
+  readonly replication: ReplicationOptions;
+  readonly conflictResolution: ConflictResolution;
+}
+
+export interface SinkJob {
+  readonly type: "sink";
+  readonly name: string;
+  readonly serve: Serve;
+  readonly rootFs: string;
+  readonly recv: RecvOptions;
+}
+
+export interface SourceJob {
+  readonly type: "source";
+  readonly name: string;
+  readonly serve: Serve;
+  readonly filesystems: FilesystemFilter;
+  readonly send: SendOptions;
+  readonly snapshotting: Snapshotting;
+}
+
+export type Job = SnapJob | PushJob | PullJob | SinkJob | SourceJob;
+
+/** An entry of `global.logging` (§2.13). Only `stdout` outlets are honoured, and write to stderr: stdout is for results. */
+export interface LogOutlet {
+  readonly type: "stdout" | "syslog" | "tcp";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly format: "human" | "logfmt" | "json";
+  /** Of a `stdout` outlet: whether lines start with the time, where that is not a terminal. */
+  readonly time: boolean;
+  /** Of a `stdout` outlet: whether to use colour on a terminal. */
+  readonly color: boolean;
+}
+
+export interface GlobalConfig {
+  /** Directory of the lock files; created 0700. */
+  readonly lockDir: string;
+  /** What the config says about logging; the loader always sets it. */
+  readonly logging?: readonly LogOutlet[];
+}
+
+export interface Config {
+  /** Absolute path of the main file. */
+  readonly file: string;
+  readonly jobs: readonly Job[];
+  readonly global: GlobalConfig;
+  /** Keys that are accepted but that only a daemon could honour, one line each. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,52 @@
+import type { RawGlobal, RawLogOutlet } from "../generated/raw-config.ts";
+import type { GlobalConfig, LogOutlet } from "./config.ts";
+import type { Site } from "./site.ts";
+
+/** Where the process runs, as far as defaults depend on it. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Numeric user id; 0 is root. */
+  readonly uid: number;
+}
+
+/** `global:` of the main file. */
+export function toGlobal(raw: RawGlobal, site: Site, surroundings: Surroundings): GlobalConfig {
+  checkLogging(raw, site.at("logging"));
+  warnOfDaemonKeys(raw, site);
+  return { lockDir: raw.lock_dir || defaultLockDir(surroundings), logging: raw.logging.map(toLogOutlet) };
+}
+
+function toLogOutlet(raw: RawLogOutlet): LogOutlet {
+  const { type, level, format } = raw;
+  return { type, level, format, time: raw.type !== "stdout" || raw.time, color: raw.type === "stdout" && raw.color };
+}
+
+/** /run/zrepl-run for root, else a directory that only the user can write to. */
+export function defaultLockDir({ env, uid }: Surroundings): string {
+  if (uid === 0) return "/run/zrepl-run";
+  const runtime = env["XDG_RUNTIME_DIR"];
+  return runtime ? `${runtime}/zrepl-run` : `${env["HOME"] ?? ""}/.cache/zrepl-run`;
+}
+
+function checkLogging(raw: RawGlobal, site: Site): void {
+  for (const type of ["stdout", "syslog"] as const) {
+    const second = raw.logging.findIndex(
+      (outlet, i) => outlet.type === type && raw.logging.findIndex((o) => o.type === type) < i,
+    );
+    if (second >= 0) site.at(second).problem(`a second ${type} outlet; at most one is allowed`);
+  }
+  raw.logging.forEach((outlet, i) => {
+    if (outlet.type !== "stdout")
+      site
+        .at(i)
+        .warn(`${outlet.type} is not logged to; the log goes to stderr, which cron and systemd-journald pass on`);
+  });
+}
+
+function warnOfDaemonKeys(raw: RawGlobal, site: Site): void {
+  raw.monitoring.forEach((_, i) => {
+    site.at("monitoring", i).warn("no process stays to be scraped; use `zrepl-run monitor`, or the --json events");
+  });
+  if (site.at("control").isGiven()) site.at("control").warn("there is no daemon to control; use `zrepl-run status`");
+  if (site.at("serve").isGiven()) site.at("serve").warn("`zrepl-run stdinserver` needs no sockets");
+}

@@ -1,0 +1,69 @@
+import type {
+  RawBandwidthLimit,
+  RawConflictResolution,
+  RawRecv,
+  RawReplication,
+  RawSend,
+} from "../generated/raw-config.ts";
+import type { BandwidthLimit, ConflictResolution, RecvOptions, ReplicationOptions, SendOptions } from "./config.ts";
+import { parseGoDuration } from "./grammar/duration.ts";
+import { parseBandwidth, parseBucketSize } from "./grammar/size.ts";
+import type { Site } from "./site.ts";
+
+/** `send:` of a push or source job. */
+export function toSend(raw: RawSend): SendOptions {
+  return {
+    encrypted: raw.encrypted,
+    raw: raw.raw,
+    sendProperties: raw.send_properties,
+    backupProperties: raw.backup_properties,
+    largeBlocks: raw.large_blocks,
+    compressed: raw.compressed,
+    embeddedData: raw.embedded_data,
+    saved: raw.saved,
+    ...toBandwidthLimit(raw.bandwidth_limit),
+  };
+}
+
+/** `recv:` of a pull or sink job. */
+export function toRecv(raw: RawRecv, site: Site): RecvOptions {
+  const { inherit, override } = raw.properties;
+  inherit.forEach((property, i) => {
+    if (Object.hasOwn(override, property))
+      site.at("properties", "inherit", i).warn(`${property} is in override too; zfs recv refuses to do both`);
+  });
+  return {
+    inheritProperties: inherit,
+    overrideProperties: override,
+    placeholderEncryption: raw.placeholder.encryption,
+    ...toBandwidthLimit(raw.bandwidth_limit),
+  };
+}
+
+function toBandwidthLimit(raw: RawBandwidthLimit): { readonly bandwidthLimit?: BandwidthLimit } {
+  const maxBytesPerSec = parseBandwidth(raw.max);
+  if (maxBytesPerSec === undefined) return {};
+  return { bandwidthLimit: { maxBytesPerSec, bucketBytes: parseBucketSize(raw.bucket_capacity) } };
+}
+
+/** `replication:` of a push or pull job. */
+export function toReplication(raw: RawReplication, site: Site): ReplicationOptions {
+  const { protection, concurrency, snapshots, retry, resume } = raw;
+  return {
+    protection,
+    concurrency: { steps: concurrency.steps, sizeEstimates: concurrency.size_estimates },
+    snapshots: {
+      include: snapshots.include.map((regex) => site.pattern(regex)),
+      exclude: snapshots.exclude.map((regex) => site.pattern(regex)),
+    },
+    bundle: raw.bundle,
+    retry: { attempts: retry.attempts, backoffSec: parseGoDuration(retry.backoff) },
+    stallTimeoutSec: parseGoDuration(raw.stall_timeout),
+    onDeadToken: resume.on_dead_token,
+  };
+}
+
+/** `conflict_resolution:` of a push or pull job. */
+export function toConflictResolution(raw: RawConflictResolution): ConflictResolution {
+  return { initialReplication: raw.initial_replication, diverged: raw.diverged };
+}

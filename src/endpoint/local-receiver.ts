@@ -1,0 +1,302 @@
+/** The receiver on this host's ZFS: everything it touches is below its root. */
+import type { RecvOptions } from "../config/config.ts";
+import { FailedError } from "../errors.ts";
+import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
+import { buildRecvArgv } from "../zfs/argv.ts";
+import { ZfsCommandError } from "../zfs/errors.ts";
+import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
+import { identifyVersions, listDatasets } from "../zfs/list.ts";
+import { ancestorsOf, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
+import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
+import type { CommandResult, Runner } from "../zfs/runner.ts";
+import { TokenBucket } from "../zfs/throttle.ts";
+import type { FilesystemVersion } from "../zfs/version.ts";
+import { destroyVerified } from "./destroy.ts";
+import type {
+  ConfirmedStep,
+  DestroyFailure,
+  DestroyRequest,
+  FilesystemFailures,
+  FilesystemState,
+  OpenStream,
+  Receiver,
+  SideListing,
+  StepRequest,
+  StreamFailure,
+} from "./endpoint.ts";
+import { missingPools } from "./missing-pool.ts";
+import { observe } from "./observe.ts";
+import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
+import { applicableProperties } from "./zvol-properties.ts";
+
+export interface LocalReceiverOptions {
+  readonly runner: Runner;
+  /** The sink or pull job. */
+  readonly job: string;
+  /** As configured; must exist. */
+  readonly rootFs: string;
+  /** Of a sink's client: its subtree is `rootFs/clientIdentity`. A pull job has none. */
+  readonly clientIdentity: string | undefined;
+  readonly recv: RecvOptions;
+  readonly warn: (message: string) => void;
+}
+
+/** What this run knows about a filesystem below the root. */
+interface Target {
+  isPlaceholder: boolean;
+  resumeToken: string | undefined;
+  readonly hasVersions: boolean;
+  /** Snapshots with our last-received hold. */
+  readonly lastReceived: Set<string>;
+}
+
+export class LocalReceiver implements Receiver {
+  readonly job: string;
+  readonly #limit: TokenBucket | undefined;
+  readonly #options: LocalReceiverOptions;
+  readonly #root: string;
+  readonly #targets = new Map<string, Target>();
+  /** Creating parents is serialized: two steps may need the same one. */
+  #creating: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LocalReceiverOptions) {
+    this.job = options.job;
+    this.#options = options;
+    this.#limit = options.recv.bandwidthLimit && new TokenBucket(options.recv.bandwidthLimit);
+    this.#root = options.clientIdentity === undefined ? options.rootFs : `${options.rootFs}/${options.clientIdentity}`;
+  }
+
+  async list(): Promise<SideListing> {
+    const observed = await observe(this.#options.runner, { roots: [this.#root] }, () => true);
+    if (observed.missingRoots.length > 0) await this.#requireRootFs();
+    const tag = lastReceivedHoldTag(this.job);
+    this.#targets.clear();
+    for (const { name, isPlaceholder, resumeToken, versions, holds } of observed.filesystems) {
+      const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
+      const hasVersions = versions.some(({ kind }) => kind === "snapshot");
+      this.#targets.set(name, { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) });
+    }
+    const below = observed.filesystems.filter(({ name }) => isBelow(name, this.#root));
+    const filesystems = below.map(
+      (filesystem): FilesystemState => ({
+        filesystem: filesystem.name.slice(this.#root.length + 1),
+        type: filesystem.type,
+        isPlaceholder: filesystem.isPlaceholder,
+        encrypted: filesystem.encrypted,
+        resumeToken: filesystem.resumeToken,
+        versions: filesystem.versions,
+        holds: filesystem.holds,
+        refusal: undefined,
+      }),
+    );
+    return { filesystems, problems: [] };
+  }
+
+  async openReceive(request: StepRequest): Promise<OpenStream> {
+    const target = this.#name(request.filesystem);
+    await this.#createParents(target);
+    const known = this.#targets.get(target);
+    // An incremental stream proves that it is a replica: an earlier run died before it could take the mark off.
+    if (known?.isPlaceholder && known.hasVersions && request.from === undefined)
+      throw new FailedError(`placeholder ${target} has snapshots of its own; nothing is received over them`, {
+        hint: `if they are not needed: zfs destroy ${target}@%`,
+      });
+    if (known?.resumeToken !== undefined && request.resumeToken === undefined) await this.clearResumeState(request.filesystem);
+    const { inheritProperties, overrideProperties } = this.#options.recv;
+    const argv = buildRecvArgv({
+      snapshot: `${target}@${request.to.name}`,
+      force: known?.isPlaceholder === true && !known.hasVersions,
+      resumable: true,
+      inheritProperties: inheritProperties.filter((property) => applicableProperties(property, request.type)),
+      overrideProperties: Object.fromEntries(
+        Object.entries(overrideProperties).filter(([property]) => applicableProperties(property, request.type)),
+      ),
+    });
+    return {
+      end: { kind: "command", argv },
+      judge: async (result) => (result === undefined ? undefined : this.#judge(argv, target, result)),
+      limit: this.#limit,
+    };
+  }
+
+  async confirm(received: readonly ConfirmedStep[]): Promise<FilesystemFailures> {
+    const { runner } = this.#options;
+    const failures = new Map<string, Error>();
+    const snapshotOf = ({ filesystem, to }: ConfirmedStep) => `${this.#name(filesystem)}@${to.name}`;
+    const present = await identifyVersions(runner, received.map(snapshotOf));
+    const good = received.filter((step) => {
+      const guid = present.get(snapshotOf(step))?.guid;
+      if (guid !== step.to.guid) failures.set(step.filesystem, wrongGuid(snapshotOf(step), step.to.guid, guid));
+      return guid === step.to.guid;
+    });
+    for (const { filesystem } of good) await this.#unmarkPlaceholder(this.#name(filesystem));
+    const tag = lastReceivedHoldTag(this.job);
+    const toHold = good.filter((step) => step.guarantee !== "guarantee_nothing" && !this.#isHeld(step));
+    const failed = await holdSnapshots(runner, tag, toHold.map(snapshotOf));
+    for (const step of toHold) {
+      const error = failed.get(snapshotOf(step));
+      if (error !== undefined) failures.set(step.filesystem, error);
+      else this.#target(this.#name(step.filesystem)).lastReceived.add(step.to.name);
+    }
+    await this.#releaseOthers(good.filter(({ filesystem }) => !failures.has(filesystem)));
+    return failures;
+  }
+
+  async clearResumeState(filesystem: string): Promise<void> {
+    const name = this.#name(filesystem);
+    await abortReceive(this.#options.runner, name);
+    const known = this.#targets.get(name);
+    if (known === undefined) return;
+    known.resumeToken = undefined;
+    // an initial receive that is aborted takes its filesystem with it
+    if (!known.hasVersions && !known.isPlaceholder) await this.#refresh(name);
+  }
+
+  async rollback(filesystem: string, to: FilesystemVersion, destroys: readonly FilesystemVersion[]): Promise<void> {
+    const name = this.#name(filesystem);
+    await rollbackVerified(this.#options.runner, name, to, destroys);
+    await this.#refresh(name);
+  }
+
+  async setAside(filesystem: string, suffix: string): Promise<void> {
+    const name = this.#name(filesystem);
+    await renameDataset(this.#options.runner, name, this.#name(filesystem + suffix));
+    this.#targets.delete(name);
+  }
+
+  destroySnapshots(requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
+    return destroyVerified(this.#options.runner, requests, (filesystem) => this.#name(filesystem));
+  }
+
+  /** This host's name of a sender's filesystem; refuses whatever would not be below the root. */
+  #name(filesystem: string): string {
+    const problem = filesystemNameProblem(filesystem) ?? filesystemNameProblem(`${this.#root}/${filesystem}`);
+    if (problem !== undefined) throw new FailedError(`filesystem name ${JSON.stringify(filesystem)} ${problem}`);
+    return `${this.#root}/${filesystem}`;
+  }
+
+  #target(name: string): Target {
+    const known = this.#targets.get(name);
+    const target = known ?? { isPlaceholder: false, resumeToken: undefined, hasVersions: false, lastReceived: new Set() };
+    if (known === undefined) this.#targets.set(name, target);
+    return target;
+  }
+
+  #isHeld({ filesystem, to }: ConfirmedStep): boolean {
+    return this.#targets.get(this.#name(filesystem))?.lastReceived.has(to.name) === true;
+  }
+
+  async #releaseOthers(steps: readonly ConfirmedStep[]): Promise<void> {
+    const release: { readonly snapshot: string; readonly name: string; readonly target: Target }[] = [];
+    for (const { filesystem, to, guarantee } of steps) {
+      const dataset = this.#name(filesystem);
+      const target = this.#target(dataset);
+      for (const name of target.lastReceived)
+        if (name !== to.name || guarantee === "guarantee_nothing") release.push({ snapshot: `${dataset}@${name}`, name, target });
+    }
+    if (release.length === 0) return;
+    const failed = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), release.map(({ snapshot }) => snapshot));
+    for (const { snapshot, name, target } of release) {
+      const error = failed.get(snapshot);
+      if (error === undefined) target.lastReceived.delete(name);
+      else this.#options.warn(error.message);
+    }
+  }
+
+  async #requireRootFs(): Promise<void> {
+    const { runner, rootFs } = this.#options;
+    if (rootFs !== this.#root) {
+      const { filesystems } = await listDatasets(runner, { roots: [rootFs], depth: 0 });
+      if (filesystems.has(rootFs)) return;
+    }
+    const [missing] = await missingPools(runner, [rootFs]);
+    if (missing !== undefined) throw new FailedError(missing);
+    throw new FailedError(`root_fs "${rootFs}" does not exist`, { hint: `create it: zfs create -o mountpoint=none ${rootFs}` });
+  }
+
+  async #createParents(target: string): Promise<void> {
+    const previous = this.#creating;
+    const create = async () => {
+      await previous.catch(() => undefined);
+      for (const parent of ancestorsOf(target)) {
+        const atOrBelowRoot = parent === this.#root || isBelow(parent, this.#root);
+        if (atOrBelowRoot && !this.#targets.has(parent)) await this.#createPlaceholder(parent);
+      }
+    };
+    this.#creating = create();
+    await this.#creating;
+  }
+
+  async #createPlaceholder(name: string): Promise<void> {
+    const policy = this.#options.recv.placeholderEncryption;
+    if (policy === "unspecified" && name !== this.#root)
+      throw new FailedError(
+        `cannot create placeholder filesystem ${name}: placeholder filesystem encryption handling is unspecified in receiver config`,
+        { hint: "set recv.placeholder.encryption to inherit or off in the receiving job" },
+      );
+    await createPlaceholder(this.#options.runner, name, policy === "off" ? "off" : "inherit");
+    this.#targets.set(name, { isPlaceholder: true, resumeToken: undefined, hasVersions: false, lastReceived: new Set() });
+  }
+
+  async #judge(argv: readonly string[], target: string, result: CommandResult): Promise<StreamFailure | undefined> {
+    if (result.exitCode === 0) {
+      const known = this.#target(target);
+      this.#targets.set(target, { ...known, resumeToken: undefined, hasVersions: true });
+      await this.#unmarkPlaceholder(target);
+      return undefined;
+    }
+    const error = new ZfsCommandError(argv, result, recvHint(target, result.stderr));
+    await this.#refresh(target);
+    const cut = error.reason === "stream-cut" || error.reason === "resume-state-available";
+    return { error, cause: cut ? "peer" : "own" };
+  }
+
+  /**
+   * Takes the mark off a placeholder that is a replica now. zrepl does it before the receive (§4.9 step 3); then a crash in
+   * between leaves an empty filesystem that is neither, and that nothing can be received into.
+   */
+  async #unmarkPlaceholder(target: string): Promise<void> {
+    const known = this.#targets.get(target);
+    if (known?.isPlaceholder !== true) return;
+    try {
+      await setPlaceholder(this.#options.runner, target, "off");
+      known.isPlaceholder = false;
+    } catch (error) {
+      this.#options.warn(`${target} keeps its placeholder mark until the next run: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** Looks at one filesystem again after something went wrong with it. */
+  async #refresh(name: string): Promise<void> {
+    const observed = await observe(this.#options.runner, { roots: [name], depth: 1 }, (found) => found === name);
+    const [state] = observed.filesystems;
+    if (state === undefined) {
+      this.#targets.delete(name);
+      return;
+    }
+    const known = this.#target(name);
+    const hasVersions = state.versions.some(({ kind }) => kind === "snapshot");
+    this.#targets.set(name, { ...known, isPlaceholder: state.isPlaceholder, resumeToken: state.resumeToken, hasVersions });
+  }
+}
+
+function wrongGuid(snapshot: string, expected: string, found: string | undefined): FailedError {
+  return new FailedError(
+    found === undefined
+      ? `${snapshot} is not there after a receive that reported success`
+      : `receive request's \`To\` version does not match what we received in the stream: ${snapshot} has guid ${found}, not ${expected}`,
+  );
+}
+
+function recvHint(target: string, stderr: string): { hint: string } | undefined {
+  if (/has been modified\s+since most recent snapshot/.test(stderr))
+    return {
+      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${target}@NEWEST, and keep it unchanged with: zfs set readonly=on ${target}`,
+    };
+  if (/cannot be used to destroy an encrypted filesystem/.test(stderr))
+    return {
+      hint: `${target} is a placeholder whose encryption differs from the stream's; if nothing is below it: zfs destroy ${target}; else create its children's replicas elsewhere first`,
+    };
+  if (/out of space/.test(stderr)) return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
+  return undefined;
+}

@@ -1,0 +1,160 @@
+/** The sender on this host's ZFS. */
+import type { FilesystemFilter, SendOptions } from "../config/config.ts";
+import { FailedError } from "../errors.ts";
+import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/argv.ts";
+import { ZfsCommandError } from "../zfs/errors.ts";
+import { parseSendEstimate } from "../zfs/parse.ts";
+import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
+import type { CommandResult, Runner } from "../zfs/runner.ts";
+import { TokenBucket } from "../zfs/throttle.ts";
+import { destroyVerified } from "./destroy.ts";
+import type {
+  ConfirmedStep,
+  DestroyFailure,
+  DestroyRequest,
+  FilesystemFailures,
+  FilesystemState,
+  OpenStream,
+  Sender,
+  SideListing,
+  StepRequest,
+  StreamFailure,
+} from "./endpoint.ts";
+import { listingFor } from "./filter-roots.ts";
+import { missingPools } from "./missing-pool.ts";
+import { observe } from "./observe.ts";
+import { encryptionRefusal, resumeTokenProblem, versionProblem } from "./send-rules.ts";
+import { StepProtection } from "./step-protection.ts";
+
+export interface LocalSenderOptions {
+  readonly runner: Runner;
+  /** The push, source or snap job. */
+  readonly job: string;
+  readonly filter: FilesystemFilter;
+  readonly send: SendOptions;
+  /** Told of leftovers that could not be removed. */
+  readonly warn: (message: string) => void;
+}
+
+export class LocalSender implements Sender {
+  readonly job: string;
+  readonly #limit: TokenBucket | undefined;
+  readonly #options: LocalSenderOptions;
+  readonly #protection: StepProtection;
+  readonly #tokens = new Map<string, ResumeToken | undefined>();
+  #states = new Map<string, FilesystemState>();
+
+  constructor(options: LocalSenderOptions) {
+    this.job = options.job;
+    this.#options = options;
+    this.#limit = options.send.bandwidthLimit && new TokenBucket(options.send.bandwidthLimit);
+    this.#protection = new StepProtection(options.runner, options.job, options.warn);
+  }
+
+  async list(): Promise<SideListing> {
+    const { runner, filter, send } = this.#options;
+    const observed = await observe(runner, listingFor(filter), (name) => filter.match(name));
+    const filesystems = observed.filesystems.map((filesystem) => ({
+      filesystem: filesystem.name,
+      type: filesystem.type,
+      isPlaceholder: filesystem.isPlaceholder,
+      encrypted: filesystem.encrypted,
+      resumeToken: filesystem.resumeToken,
+      versions: filesystem.versions,
+      holds: filesystem.holds,
+      refusal: encryptionRefusal(filesystem, send),
+    }));
+    this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
+    this.#protection.observe(filesystems);
+    return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
+  }
+
+  async decodeToken(token: string): Promise<ResumeToken | undefined> {
+    if (!this.#tokens.has(token)) this.#tokens.set(token, await decodeResumeToken(this.#options.runner, token));
+    return this.#tokens.get(token);
+  }
+
+  async estimate(request: StepRequest): Promise<number | undefined> {
+    const argv = buildSendEstimateArgv(await this.#target(request));
+    const result = await this.#options.runner.run(argv);
+    if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
+    return parseSendEstimate(result.stdout);
+  }
+
+  prepare(requests: readonly StepRequest[]): Promise<FilesystemFailures> {
+    for (const { filesystem } of requests) this.#state(filesystem);
+    return this.#protection.prepare(requests);
+  }
+
+  async openSend(request: StepRequest): Promise<OpenStream> {
+    const argv = buildSendArgv(await this.#target(request));
+    return {
+      end: { kind: "command", argv },
+      judge: async (result) => (result === undefined ? undefined : judgeSend(argv, result)),
+      limit: this.#limit,
+    };
+  }
+
+  complete(confirmed: readonly ConfirmedStep[]): Promise<FilesystemFailures> {
+    for (const { filesystem } of confirmed) this.#state(filesystem);
+    return this.#protection.complete(confirmed);
+  }
+
+  destroySnapshots(requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
+    for (const { filesystem } of requests) this.#state(filesystem);
+    return destroyVerified(this.#options.runner, requests, (filesystem) => filesystem);
+  }
+
+  /** The listed state of a filesystem that the filter allows. */
+  #state(filesystem: string): FilesystemState {
+    const state = this.#states.get(filesystem);
+    if (state === undefined || !this.#options.filter.match(filesystem))
+      throw new FailedError(`endpoint does not allow access to filesystem ${filesystem}`);
+    return state;
+  }
+
+  /** Checks a request against this side's rules and what was listed, and says what to send. */
+  async #target(request: StepRequest): Promise<SendTarget> {
+    const state = this.#state(request.filesystem);
+    const problem = state.refusal ?? versionProblem(state, request);
+    if (problem !== undefined) throw new FailedError(problem);
+    const { send } = this.#options;
+    if (request.resumeToken !== undefined) {
+      const token = await this.decodeToken(request.resumeToken);
+      const refusal = resumeTokenProblem(token, request, state.encrypted, send);
+      if (refusal !== undefined) throw new FailedError(`${request.filesystem}: ${refusal}`);
+      return { resumeToken: request.resumeToken };
+    }
+    const from = request.from;
+    return {
+      to: `${request.filesystem}@${request.to.name}`,
+      ...(from === undefined ? {} : { from: `${request.filesystem}${from.kind === "snapshot" ? "@" : "#"}${from.name}` }),
+      intermediates: request.via.length > 0,
+      flags: {
+        raw: send.encrypted || send.raw,
+        properties: send.sendProperties,
+        backup: send.backupProperties,
+        largeBlocks: send.largeBlocks,
+        compressed: send.compressed,
+        embedded: send.embeddedData,
+        saved: send.saved,
+      },
+    };
+  }
+}
+
+function judgeSend(argv: readonly string[], result: CommandResult): StreamFailure | undefined {
+  if (result.exitCode === 0) return undefined;
+  const error = new ZfsCommandError(argv, { ...result, stderr: withoutProgress(result.stderr) });
+  const brokenPipe = result.signal === "SIGPIPE" || /Broken pipe|Connection reset by peer/.test(result.stderr);
+  return { error, cause: brokenPipe ? "peer" : "own" };
+}
+
+/** `zfs send -vP` mixes sizes and progress into stderr; the reason is in what remains. */
+function withoutProgress(stderr: string): string {
+  const progress = /^(?:\d\d:\d\d:\d\d\t|full\t|incremental\t|size\t|\t\S+ = |resume token contents:|nvlist version:)/;
+  return stderr
+    .split("\n")
+    .filter((line) => !progress.test(line))
+    .join("\n");
+}

@@ -1,0 +1,76 @@
+/** What both local endpoints need to see of ZFS: filesystems with versions, holds and placeholder state. */
+import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
+import type { ListingRequest } from "../zfs/argv.ts";
+import { listDatasets, listHolds, listLocalProperty } from "../zfs/list.ts";
+import type { FilesystemRecord } from "../zfs/parse.ts";
+import { isPlaceholderValue } from "../zfs/placeholder.ts";
+import type { Runner } from "../zfs/runner.ts";
+import { compareVersions } from "../zfs/version.ts";
+
+/** A filesystem of this host by its real name. */
+export interface ObservedFilesystem extends FilesystemRecord {
+  readonly isPlaceholder: boolean;
+  /** Hold tags by snapshot name. */
+  readonly holds: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface Observation {
+  /** Sorted by name. Versions are in createtxg order. */
+  readonly filesystems: readonly ObservedFilesystem[];
+  readonly missingRoots: readonly string[];
+}
+
+/**
+ * Lists in one process, and in one more each where something was seen that it can't tell: which placeholder values are
+ * local, and who holds the held snapshots.
+ */
+export async function observe(runner: Runner, request: ListingRequest, wanted: (name: string) => boolean): Promise<Observation> {
+  const listing = await listDatasets(runner, request);
+  const records = [...listing.filesystems.values()].filter((record) => wanted(record.name));
+  const placeholders = await placeholderNames(runner, request, records);
+  const holds = await holdsByFilesystem(runner, records);
+  const filesystems = records.map((record) => ({
+    ...record,
+    versions: record.versions.sort(compareVersions),
+    isPlaceholder: placeholders.has(record.name),
+    holds: holds.get(record.name) ?? NO_HOLDS,
+  }));
+  return { filesystems: filesystems.sort(byName), missingRoots: listing.missingRoots };
+}
+
+const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();
+
+/** `/` sorts before everything else, so that a parent's whole subtree follows it. */
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  const [x, y] = [a.name.replaceAll("/", "\0"), b.name.replaceAll("/", "\0")];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+async function placeholderNames(runner: Runner, request: ListingRequest, records: readonly FilesystemRecord[]): Promise<Set<string>> {
+  const names = new Set<string>();
+  const marked = records.filter((record) => isPlaceholderValue(record.name, record.placeholderValue));
+  if (marked.length === 0) return names;
+  const existing = request.roots.filter((root) => records.some(({ name }) => name === root || name.startsWith(`${root}/`)));
+  const local = await listLocalProperty(runner, PLACEHOLDER_PROPERTY, existing);
+  for (const { name } of marked) if (isPlaceholderValue(name, local.get(name))) names.add(name);
+  return names;
+}
+
+async function holdsByFilesystem(
+  runner: Runner,
+  records: readonly FilesystemRecord[],
+): Promise<Map<string, Map<string, string[]>>> {
+  const held = records.flatMap(({ name, versions }) =>
+    versions.filter((version) => version.userrefs > 0).map((version) => `${name}@${version.name}`),
+  );
+  const byFilesystem = new Map<string, Map<string, string[]>>();
+  if (held.length === 0) return byFilesystem;
+  for (const { snapshot, tag } of await listHolds(runner, held)) {
+    const at = snapshot.indexOf("@");
+    const [filesystem, name] = [snapshot.slice(0, at), snapshot.slice(at + 1)];
+    const bySnapshot = byFilesystem.get(filesystem) ?? new Map<string, string[]>();
+    byFilesystem.set(filesystem, bySnapshot);
+    bySnapshot.set(name, [...(bySnapshot.get(name) ?? []), tag]);
+  }
+  return byFilesystem;
+}

@@ -1,0 +1,177 @@
+/**
+ * The sender's holds and bookmarks of one job: what protects a step, what marks that it is done, and what is left over
+ * (zrepl-behaviour.md §3.4, §3.5). Keeps track of what is on disk, so that nothing is listed again between steps.
+ */
+import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zfs/abstraction.ts";
+import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
+import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
+import type { Runner } from "../zfs/runner.ts";
+import type { FilesystemVersion } from "../zfs/version.ts";
+import type { ConfirmedStep, FilesystemFailures, FilesystemState, StepRequest } from "./endpoint.ts";
+
+/** Names of this job's abstractions on one filesystem. */
+interface OnDisk {
+  /** Snapshots with our step hold. */
+  readonly stepHolds: Set<string>;
+  /** Bookmark name → guid. */
+  readonly tentative: Map<string, string>;
+  readonly cursors: Map<string, string>;
+}
+
+export class StepProtection {
+  readonly #runner: Runner;
+  readonly #job: string;
+  readonly #onDisk = new Map<string, OnDisk>();
+  readonly #onLeftover: (message: string) => void;
+
+  /** `onLeftover` is told when something of ours could not be removed: it stays until the next run. */
+  constructor(runner: Runner, job: string, onLeftover: (message: string) => void) {
+    this.#runner = runner;
+    this.#job = job;
+    this.#onLeftover = onLeftover;
+  }
+
+  /** Takes over what a listing shows. */
+  observe(states: readonly FilesystemState[]): void {
+    this.#onDisk.clear();
+    for (const state of states) this.#onDisk.set(state.filesystem, ownAbstractions(state, this.#job));
+  }
+
+  /** See `Sender.prepare`. Requests of one filesystem follow each other. */
+  async prepare(requests: readonly StepRequest[]): Promise<FilesystemFailures> {
+    const failures = new Map<string, Error>();
+    const keep = new Map<string, Set<string>>();
+    const toHold: string[] = [];
+    for (const request of requests) {
+      const kept = keep.get(request.filesystem) ?? new Set<string>();
+      keep.set(request.filesystem, kept);
+      for (const name of this.#protectionOf(request)) kept.add(name);
+      for (const version of protectedVersions(request)) {
+        if (request.guarantee === "guarantee_resumability") {
+          if (!this.#of(request.filesystem).stepHolds.has(version.name)) toHold.push(`${request.filesystem}@${version.name}`);
+        } else {
+          const name = tentativeCursorName(this.#job, version.guid);
+          if (failures.has(request.filesystem)) continue;
+          try {
+            await this.#bookmark(request.filesystem, version, name, this.#of(request.filesystem).tentative);
+          } catch (error) {
+            failures.set(request.filesystem, asError(error));
+          }
+        }
+      }
+    }
+    await this.#hold([...new Set(toHold)], failures);
+    const ready = [...keep].filter(([filesystem]) => !failures.has(filesystem));
+    await this.#clean(new Map(ready), "beforeSend");
+    return failures;
+  }
+
+  /** See `Sender.complete`. */
+  async complete(confirmed: readonly ConfirmedStep[]): Promise<FilesystemFailures> {
+    const failures = new Map<string, Error>();
+    const keep = new Map<string, Set<string>>();
+    for (const { filesystem, to, guarantee, unfinished } of confirmed) {
+      const kept = new Set(unfinished === undefined ? [] : this.#protectionOf(unfinished));
+      if (guarantee === "guarantee_nothing") {
+        keep.set(filesystem, kept);
+        continue;
+      }
+      const name = cursorName(this.#job, to.guid);
+      try {
+        await this.#bookmark(filesystem, to, name, this.#of(filesystem).cursors);
+        keep.set(filesystem, kept.add(`#${name}`));
+      } catch (error) {
+        failures.set(filesystem, asError(error));
+      }
+    }
+    await this.#clean(keep, "afterStep");
+    return failures;
+  }
+
+  /** Relative names of what protects a step: none of it may go while the step is wanted, nor its `from` bookmark. */
+  #protectionOf(request: StepRequest): string[] {
+    const from = request.from?.kind === "bookmark" ? [`#${request.from.name}`] : [];
+    const own = protectedVersions(request).map((version) =>
+      request.guarantee === "guarantee_resumability" ? `@${version.name}` : `#${tentativeCursorName(this.#job, version.guid)}`,
+    );
+    return [...from, ...own];
+  }
+
+  #of(filesystem: string): OnDisk {
+    const known = this.#onDisk.get(filesystem) ?? { stepHolds: new Set(), tentative: new Map(), cursors: new Map() };
+    this.#onDisk.set(filesystem, known);
+    return known;
+  }
+
+  async #hold(snapshots: readonly string[], failures: Map<string, Error>): Promise<void> {
+    if (snapshots.length === 0) return;
+    const failed = await holdSnapshots(this.#runner, stepHoldTag(this.#job), snapshots);
+    for (const snapshot of snapshots) {
+      const [filesystem, name] = splitSnapshot(snapshot);
+      const error = failed.get(snapshot);
+      if (error === undefined) this.#of(filesystem).stepHolds.add(name);
+      else failures.set(filesystem, error);
+    }
+  }
+
+  async #bookmark(filesystem: string, version: FilesystemVersion, name: string, known: Map<string, string>): Promise<void> {
+    if (known.has(name)) return;
+    const delimiter = version.kind === "snapshot" ? "@" : "#";
+    await createBookmark(this.#runner, `${filesystem}${delimiter}${version.name}`, `${filesystem}#${name}`, version.guid);
+    known.set(name, version.guid);
+  }
+
+  /** Removes our abstractions except those in `keep` (relative names by filesystem). Cursors stay before a send. */
+  async #clean(keep: ReadonlyMap<string, ReadonlySet<string>>, when: "beforeSend" | "afterStep"): Promise<void> {
+    const release: string[] = [];
+    for (const [filesystem, kept] of keep) {
+      const own = this.#of(filesystem);
+      for (const families of when === "beforeSend" ? [own.tentative] : [own.tentative, own.cursors])
+        for (const name of families.keys())
+          if (!kept.has(`#${name}`)) await this.#destroyBookmark(filesystem, name, families);
+      for (const name of own.stepHolds) if (!kept.has(`@${name}`)) release.push(`${filesystem}@${name}`);
+    }
+    if (release.length === 0) return;
+    const failed = await releaseSnapshots(this.#runner, stepHoldTag(this.#job), release);
+    for (const snapshot of release) {
+      const [filesystem, name] = splitSnapshot(snapshot);
+      const error = failed.get(snapshot);
+      if (error === undefined) this.#of(filesystem).stepHolds.delete(name);
+      else this.#onLeftover(error.message);
+    }
+  }
+
+  async #destroyBookmark(filesystem: string, name: string, known: Map<string, string>): Promise<void> {
+    try {
+      await destroyBookmark(this.#runner, `${filesystem}#${name}`);
+      known.delete(name);
+    } catch (error) {
+      this.#onLeftover(asError(error).message);
+    }
+  }
+}
+
+/** What a step's guarantee protects; a `from` that is a bookmark needs nothing, it can't go by itself. */
+function protectedVersions({ from, via, to, guarantee }: StepRequest): FilesystemVersion[] {
+  if (guarantee === "guarantee_nothing") return [];
+  return from?.kind === "snapshot" ? [from, ...via, to] : [...via, to];
+}
+
+function ownAbstractions(state: FilesystemState, job: string): OnDisk {
+  const own: OnDisk = { stepHolds: new Set(), tentative: new Map(), cursors: new Map() };
+  for (const version of state.versions) {
+    const cursor = parseCursor(version);
+    if (cursor?.job === job) (cursor.kind === "cursor" ? own.cursors : own.tentative).set(version.name, version.guid);
+  }
+  for (const [snapshot, tags] of state.holds) if (tags.includes(stepHoldTag(job))) own.stepHolds.add(snapshot);
+  return own;
+}
+
+function splitSnapshot(snapshot: string): [filesystem: string, name: string] {
+  const at = snapshot.indexOf("@");
+  return [snapshot.slice(0, at), snapshot.slice(at + 1)];
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,222 @@
+/**
+ * Does a replication plan, and makes no further choice. Steps run in windows: the bookkeeping (holds, cursors) of a
+ * window is done for all its steps at once, in the order that keeps every base protected (design.md §4, group commit).
+ */
+import type { ConfirmedStep, FilesystemFailures, Receiver, Sender } from "../endpoint/endpoint.ts";
+import type { Runner } from "../zfs/runner.ts";
+import { orderSteps, type OrderedStep } from "./order.ts";
+import type { FilesystemPlan, Preparation, ReplicationPlan } from "./plan.ts";
+import type { Step } from "./plan-steps.ts";
+import { transferStep } from "./transfer-step.ts";
+
+export interface ExecuteOptions {
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly runner: Runner;
+  readonly concurrency: number;
+  /** 0 = never. */
+  readonly stallTimeoutSec: number;
+  /** A window ends after so many steps, or when it has been open for so long. */
+  readonly window: { readonly maxSteps: number; readonly maxDelaySec: number };
+  /** Aborted = interrupted: everything stops, nothing more is recorded. */
+  readonly interrupted: AbortSignal;
+  /** Aborted = time is up: running transfers stop, what is done is recorded. */
+  readonly timeUp: AbortSignal;
+  readonly listener: ExecuteListener;
+  readonly nowMs: () => number;
+}
+
+export interface ExecuteListener {
+  stepStarted(step: OrderedStep): void;
+  stepProgress(step: OrderedStep, bytes: number, totalBytes: number | undefined): void;
+  stepDone(step: OrderedStep, bytes: number, seconds: number): void;
+}
+
+/** How one filesystem came out. */
+export interface FilesystemResult {
+  readonly filesystem: string;
+  readonly stepsDone: number;
+  readonly error: Error | undefined;
+}
+
+/** @throws only when interrupted; everything else is a result of its filesystem */
+export async function executeReplication(plan: ReplicationPlan, options: ExecuteOptions): Promise<FilesystemResult[]> {
+  const run = new ReplicationRun(options);
+  for (const filesystem of plan.filesystems) await run.begin(filesystem);
+  await run.heal(plan.filesystems);
+  await run.steps(orderSteps(plan));
+  return plan.filesystems.map(({ filesystem }) => run.result(filesystem));
+}
+
+class ReplicationRun {
+  readonly #options: ExecuteOptions;
+  readonly #failed = new Map<string, Error>();
+  readonly #stepsDone = new Map<string, number>();
+
+  constructor(options: ExecuteOptions) {
+    this.#options = options;
+  }
+
+  result(filesystem: string): FilesystemResult {
+    return { filesystem, stepsDone: this.#stepsDone.get(filesystem) ?? 0, error: this.#failed.get(filesystem) };
+  }
+
+  /** Gets the receiver's filesystem ready: what the config allows to be cleared, rolled back or set aside. */
+  async begin(plan: FilesystemPlan): Promise<void> {
+    if (plan.outcome !== "steps" && plan.outcome !== "upToDate") return;
+    for (const preparation of plan.preparations) {
+      if (this.#failed.has(plan.filesystem)) return;
+      await this.#attempt(plan.filesystem, () => this.#prepareReceiver(plan.filesystem, preparation));
+    }
+  }
+
+  #prepareReceiver(filesystem: string, preparation: Preparation): Promise<void> {
+    const { receiver } = this.#options;
+    switch (preparation.do) {
+      case "clearToken":
+        return receiver.clearResumeState(filesystem);
+      case "rollback":
+        return receiver.rollback(filesystem, preparation.to, preparation.destroys);
+      case "setAside":
+        return receiver.setAside(filesystem, preparation.suffix);
+    }
+  }
+
+  /** Puts holds and cursors where a finished step leaves them, for filesystems with nothing to send. */
+  async heal(plans: readonly FilesystemPlan[]): Promise<void> {
+    const receiver: ConfirmedStep[] = [];
+    const sender: ConfirmedStep[] = [];
+    for (const plan of plans) {
+      if (plan.outcome !== "upToDate" || plan.healing === undefined || this.#failed.has(plan.filesystem)) continue;
+      const { filesystem, guarantee, healing } = plan;
+      if (healing.lastReceivedTo !== undefined) receiver.push({ filesystem, to: healing.lastReceivedTo, guarantee });
+      if (healing.cursorTo !== undefined) sender.push({ filesystem, to: healing.cursorTo, guarantee });
+    }
+    await this.#record(receiver, sender);
+  }
+
+  /** The receiver's holds first; a sender's cursor moves only where they are on disk (design.md §4). */
+  async #record(receiver: readonly ConfirmedStep[], sender: readonly ConfirmedStep[]): Promise<void> {
+    const unconfirmed = await this.#batch(receiver, (steps) => this.#options.receiver.confirm(steps));
+    const confirmed = sender.filter(({ filesystem }) => !unconfirmed.has(filesystem));
+    await this.#batch(confirmed, (steps) => this.#options.sender.complete(steps));
+  }
+
+  /** @returns the filesystems on which the batch failed */
+  async #batch(
+    steps: readonly ConfirmedStep[],
+    body: (steps: readonly ConfirmedStep[]) => Promise<FilesystemFailures>,
+  ): Promise<ReadonlySet<string>> {
+    if (steps.length === 0) return new Set();
+    let failures: FilesystemFailures;
+    try {
+      failures = await body(steps);
+    } catch (error) {
+      this.#options.interrupted.throwIfAborted();
+      failures = new Map(steps.map(({ filesystem }) => [filesystem, asError(error)]));
+    }
+    for (const [filesystem, error] of failures) if (!this.#failed.has(filesystem)) this.#failed.set(filesystem, error);
+    return new Set(failures.keys());
+  }
+
+  /** Runs the steps window by window. */
+  async steps(ordered: readonly OrderedStep[]): Promise<void> {
+    let rest = ordered;
+    while (rest.length > 0 && !this.#options.timeUp.aborted) {
+      const runnable = rest.filter((step) => this.#canStart(step));
+      const window = runnable.slice(0, this.#options.window.maxSteps);
+      await this.#batchPrepare(window);
+      const taken = await this.#window(window.filter(({ step }) => !this.#failed.has(step.filesystem)));
+      rest = runnable.filter((step) => !taken.has(step) && !this.#failed.has(step.step.filesystem));
+    }
+  }
+
+  /** Fails a step whose parent did not make it to the receiver. */
+  #canStart({ step, parents }: OrderedStep): boolean {
+    if (this.#failed.has(step.filesystem)) return false;
+    const missing = parents.filter((parent) => this.#failed.has(parent) && !this.#stepsDone.has(parent));
+    if (missing.length === 0) return true;
+    this.#failed.set(step.filesystem, new Error(`parent(s) failed during initial replication: [${missing.join(" ")}]`));
+    return false;
+  }
+
+  async #batchPrepare(window: readonly OrderedStep[]): Promise<void> {
+    const steps = window.map(({ step }) => step);
+    try {
+      for (const [filesystem, error] of await this.#options.sender.prepare(steps)) this.#failed.set(filesystem, error);
+    } catch (error) {
+      this.#options.interrupted.throwIfAborted();
+      for (const { filesystem } of steps) this.#failed.set(filesystem, asError(error));
+    }
+  }
+
+  /** @returns the steps that were started; the others are for the next window */
+  async #window(window: readonly OrderedStep[]): Promise<Set<OrderedStep>> {
+    const { concurrency, window: limits, nowMs, timeUp } = this.#options;
+    const closesAtMs = nowMs() + limits.maxDelaySec * 1000;
+    const taken = new Set<OrderedStep>();
+    const queue = [...window];
+    const ends = new Map<string, Promise<void>>();
+    const received = new Map<string, Step>();
+    const worker = async () => {
+      while (!timeUp.aborted && (taken.size === 0 || nowMs() < closesAtMs)) {
+        const next = queue.shift();
+        if (next === undefined) return;
+        taken.add(next);
+        const { filesystem } = next.step;
+        // All that a step depends on stands before it in the queue: it is done, or another worker is at it.
+        const before = [filesystem, ...next.parents].map((name) => ends.get(name));
+        const end = Promise.all(before).then(() => this.#step(next, received));
+        ends.set(filesystem, end);
+        await end;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(concurrency, window.length) }, worker));
+    await this.#finishWindow(window, received);
+    return taken;
+  }
+
+  async #step(ordered: OrderedStep, received: Map<string, Step>): Promise<void> {
+    if (!this.#canStart(ordered)) return;
+    const { step } = ordered;
+    const { filesystem } = step;
+    const { listener, nowMs } = this.#options;
+    const startMs = nowMs();
+    listener.stepStarted(ordered);
+    await this.#attempt(filesystem, async () => {
+      const bytes = await transferStep(step, {
+        ...this.#options,
+        signal: this.#options.timeUp,
+        onProgress: (sent, total) => listener.stepProgress(ordered, sent, total),
+      });
+      received.set(filesystem, step);
+      this.#stepsDone.set(filesystem, (this.#stepsDone.get(filesystem) ?? 0) + 1);
+      listener.stepDone(ordered, bytes, (nowMs() - startMs) / 1000);
+    });
+  }
+
+  /** Records the newest received snapshot of every filesystem of the window. */
+  async #finishWindow(window: readonly OrderedStep[], received: ReadonlyMap<string, Step>): Promise<void> {
+    const receiver: ConfirmedStep[] = [];
+    const sender: ConfirmedStep[] = [];
+    for (const [filesystem, { to, guarantee, receiverGuarantee }] of received) {
+      const unfinished = window.find(({ step }) => step.filesystem === filesystem && step.from?.guid === to.guid)?.step;
+      receiver.push({ filesystem, to, guarantee: receiverGuarantee });
+      sender.push({ filesystem, to, guarantee, unfinished });
+    }
+    await this.#record(receiver, sender);
+  }
+
+  async #attempt(filesystem: string, body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      this.#options.interrupted.throwIfAborted();
+      this.#failed.set(filesystem, asError(error));
+    }
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,73 @@
+/** Every event in words: a log record for stderr, a result for stdout, or both. Pure. */
+import { unreachable } from "../unreachable.ts";
+import type { Event, LogLevel } from "./events.ts";
+import { formatBytes, formatDuration } from "./format.ts";
+
+export interface LogRecord {
+  readonly level: LogLevel;
+  readonly job?: string | undefined;
+  readonly subsystem?: string | undefined;
+  readonly message: string;
+  readonly fields?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface Described {
+  readonly log?: LogRecord;
+  /** `optional`: left out with `--quiet`. */
+  readonly result?: { readonly text: string; readonly optional: boolean };
+}
+
+const SUBSYSTEM = { snapshot: "snapshot", replicate: "repl", prune: "pruning" } as const;
+
+export function describeEvent(event: Event): Described {
+  switch (event.event) {
+    case "log": {
+      const { level, job, message, filesystem } = event;
+      return { log: { level, job, message: filesystem === undefined ? message : `${filesystem}: ${message}` } };
+    }
+    case "snapshotTaken":
+      return { log: { level: "info", job: event.job, subsystem: "snapshot", message: `created snapshot ${event.filesystem}@${event.name}` } };
+    case "stepStarted":
+      return { log: { level: "info", job: event.job, subsystem: "repl", message: `${event.filesystem}: ${stepText(event)}` } };
+    case "stepDone":
+      return {
+        log: {
+          level: "info",
+          job: event.job,
+          subsystem: "repl",
+          message: `${event.filesystem}: ${event.to} received, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds)}`,
+        },
+      };
+    case "filesystemFailed":
+      return {
+        log: {
+          level: "error",
+          job: event.job,
+          subsystem: SUBSYSTEM[event.phase],
+          message: `${event.filesystem}: ${event.message}${event.hint === undefined ? "" : `\n  hint: ${event.hint}`}`,
+        },
+      };
+    case "snapshotDestroyed":
+      return { log: { level: "info", job: event.job, subsystem: "pruning", message: `destroyed ${event.filesystem}@${event.name} on ${event.side}` } };
+    case "snapshotKept":
+      return { log: { level: "info", job: event.job, subsystem: "pruning", message: `kept ${event.filesystem}@${event.name} on ${event.side}: ${event.reason}` } };
+    case "planText":
+      return { result: { text: event.text, optional: false } };
+    case "plannedSnapshot":
+    case "plannedStep":
+    case "plannedConflict":
+    case "plannedPrune":
+      return {};
+    case "phaseDone":
+      return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
+    case "end":
+      return {};
+    default:
+      return unreachable(event);
+  }
+}
+
+function stepText(event: Extract<Event, { event: "stepStarted" }>): string {
+  const what = event.from === undefined ? `full ${event.to}` : `${event.from} → ${event.to}`;
+  return `${event.resumed ? "resuming" : "sending"} ${what} (step ${event.step} of ${event.steps})`;
+}

@@ -1,0 +1,70 @@
+/**
+ * Everything a command has to say while it works: a closed union, so that every renderer handles every event. With
+ * `--json` these are the lines on stdout (schemas/events.schema.json).
+ */
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export type Phase = "snapshot" | "replicate" | "prune";
+
+export type Event =
+  | { readonly event: "log"; readonly level: LogLevel; readonly job?: string; readonly filesystem?: string; readonly message: string }
+  | { readonly event: "snapshotTaken"; readonly job: string; readonly filesystem: string; readonly name: string }
+  | ({ readonly event: "stepStarted"; readonly resumed: boolean } & StepIdentity)
+  | ({ readonly event: "stepDone"; readonly bytes: number; readonly seconds: number } & StepIdentity)
+  | {
+      readonly event: "filesystemFailed";
+      readonly job: string;
+      readonly phase: Phase;
+      readonly filesystem: string;
+      readonly message: string;
+      readonly hint?: string;
+      /** Trying again may help. */
+      readonly temporary: boolean;
+    }
+  | { readonly event: "snapshotDestroyed"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string }
+  | { readonly event: "snapshotKept"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string; readonly reason: string }
+  /** A line of a plan (`--dry-run`) for people; with `--json` the plan comes as `planned…` events instead. */
+  | { readonly event: "planText"; readonly job: string; readonly text: string }
+  | PlannedEvent
+  | { readonly event: "phaseDone"; readonly job: string; readonly phase: Phase; readonly side?: string; readonly done: number; readonly failed: number; readonly summary: string }
+  /** Always the last line of `--json`. */
+  | { readonly event: "end"; readonly exitCode: number; readonly error?: string; readonly hint?: string };
+
+/** What a dry run would do. */
+export type PlannedEvent =
+  | { readonly event: "plannedSnapshot"; readonly job: string; readonly filesystem: string; readonly name: string }
+  | ({ readonly event: "plannedStep"; readonly resumed: boolean; readonly estimatedBytes?: number } & StepIdentity)
+  | { readonly event: "plannedConflict"; readonly job: string; readonly filesystem: string; readonly conflict: string; readonly explanation: readonly string[] }
+  | { readonly event: "plannedPrune"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string; readonly action: "keep" | "destroy"; readonly reasons: readonly string[] };
+
+interface StepIdentity {
+  readonly job: string;
+  readonly filesystem: string;
+  readonly kind: "full" | "incremental";
+  /** `@name` or `#name`. */
+  readonly from?: string;
+  readonly to: string;
+  /** Step n of m of this filesystem, counted from 1. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** How far a running step is. Not an event: it is drawn, not recorded. */
+export interface StepProgress {
+  readonly job: string;
+  readonly filesystem: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly bytes: number;
+  /** undefined = unknown. */
+  readonly totalBytes: number | undefined;
+}
+
+/** Where events go. */
+export interface Reporter {
+  emit(event: Event): void;
+  progress(progress: StepProgress): void;
+  /** Whether plans are wanted as text for people (else as `planned…` events). */
+  readonly wantsText: boolean;
+}

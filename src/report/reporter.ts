@@ -1,0 +1,59 @@
+/** Where events go: results to stdout, logs and progress to stderr (design.md §3). */
+import type { Writable } from "node:stream";
+import { describeEvent, type LogRecord } from "./describe-event.ts";
+import type { Event, LogLevel, Reporter, StepProgress } from "./events.ts";
+import { formatLog, type LogFormat } from "./log-format.ts";
+
+export interface ReporterOptions {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** JSON Lines of all events on stdout instead of text. */
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly quiet: boolean;
+  /** A terminal for progress: lines without time, a spinner. */
+  readonly terminal: boolean;
+  /** Colours the level of a line; the identity where there is no colour. */
+  readonly paint: (level: LogLevel, text: string) => string;
+  readonly display: ProgressDisplay | undefined;
+  readonly nowMs: () => number;
+}
+
+/** The live picture of running steps on a terminal. */
+export interface ProgressDisplay {
+  update(progress: StepProgress): void;
+  stepEnded(filesystem: string): void;
+  /** Runs `write` with the picture out of the way. */
+  around(write: () => void): void;
+  stop(): void;
+}
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export function createReporter(options: ReporterOptions): Reporter {
+  const threshold = Math.max(RANK[options.logLevel], options.quiet ? RANK.warn : 0);
+  const around = (write: () => void) => (options.display === undefined ? write() : options.display.around(write));
+  const log = (record: LogRecord) => {
+    if (RANK[record.level] < threshold) return;
+    const line = formatLog(record, { ...options, timeMs: options.nowMs() });
+    around(() => options.stderr.write(`${line}\n`));
+  };
+  return {
+    wantsText: !options.json,
+    emit: (event) => {
+      if (event.event === "stepDone" || event.event === "filesystemFailed") options.display?.stepEnded(event.filesystem);
+      if (options.json) options.stdout.write(`${jsonLine(event)}\n`);
+      const described = describeEvent(event);
+      if (described.result !== undefined && !options.json && !(options.quiet && described.result.optional))
+        around(() => options.stdout.write(`${described.result?.text}\n`));
+      if (described.log !== undefined) log(described.log);
+    },
+    progress: (progress) => options.display?.update(progress),
+  };
+}
+
+/** Key order is the type's; `event` first. */
+function jsonLine(event: Event): string {
+  return JSON.stringify(event);
+}

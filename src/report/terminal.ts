@@ -1,0 +1,26 @@
+/** The reporter for this process's own stdout and stderr. */
+import { Chalk } from "chalk";
+import type { LogLevel, Reporter } from "./events.ts";
+import type { LogFormat } from "./log-format.ts";
+import { createReporter } from "./reporter.ts";
+
+export interface TerminalOptions {
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly color: boolean;
+  readonly quiet: boolean;
+}
+
+export async function createTerminalReporter(options: TerminalOptions): Promise<{ reporter: Reporter; close: () => void }> {
+  const { stdout, stderr } = process;
+  const terminal = stderr.isTTY === true && options.logFormat === "human";
+  const nowMs = () => Date.now();
+  const display =
+    terminal && !options.quiet ? (await import("./progress.ts")).createProgressDisplay(stderr, nowMs) : undefined;
+  const chalk = new Chalk({ level: options.color && terminal ? 1 : 0 });
+  const colors = { debug: chalk.gray, info: chalk.green, warn: chalk.yellow, error: chalk.red };
+  const paint = (level: LogLevel, text: string) => colors[level](text);
+  const reporter = createReporter({ ...options, stdout, stderr, terminal, paint, display, nowMs });
+  return { reporter, close: () => display?.stop() };
+}

@@ -1,0 +1,91 @@
+/** Time-zone arithmetic on plain numbers, with Intl as the only source of zone rules: no clock, no Date. */
+
+/** A wall-clock reading in some zone; Go's time.Time as far as layouts can see it. */
+export interface ZonedTime {
+  readonly year: number;
+  /** 1 = January. */
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+  /** 0–999. */
+  readonly millisecond: number;
+  /** 0 = Sunday. */
+  readonly weekday: number;
+  /** 1 = 1 January. */
+  readonly dayOfYear: number;
+  /** East of UTC is positive. */
+  readonly offsetSec: number;
+  /** The epoch second and the zone that this was computed from. */
+  readonly timeSec: number;
+  readonly zone: string;
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/** The IANA name behind a zrepl `timestamp_location`: an IANA name, `UTC` (also: empty) or `Local`. */
+export function resolveZone(location: string): string {
+  if (location === "" || location === "UTC") return "UTC";
+  return location === "Local" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : location;
+}
+
+/** Whether the zone is known here; offsets such as `+01:00`, which Intl would take, are not zone names. */
+export function isKnownLocation(location: string): boolean {
+  const zone = resolveZone(location);
+  if (!/^[A-Za-z]/.test(zone)) return false;
+  try {
+    formatterOf(zone);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The wall clock of `location` at an instant, rounded to whole milliseconds.
+ * @throws RangeError for an unknown location; `isKnownLocation` tells beforehand
+ */
+export function zonedTime(timeSec: number, location: string): ZonedTime {
+  const zone = resolveZone(location);
+  const timeMs = Math.round(timeSec * 1000);
+  const epochSec = Math.floor(timeMs / 1000);
+  const field: Record<string, number> = {};
+  for (const { type, value } of formatterOf(zone).formatToParts(epochSec * 1000)) field[type] = Number(value);
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = field;
+  const days = daysSinceEpoch(year, month, day);
+  const localSec = days * 86_400 + hour * 3600 + minute * 60 + second;
+  return {
+    ...{ year, month, day, hour, minute, second, zone },
+    millisecond: timeMs - epochSec * 1000,
+    weekday: (((days + 4) % 7) + 7) % 7,
+    dayOfYear: days - daysSinceEpoch(year, 1, 1) + 1,
+    offsetSec: localSec - epochSec,
+    timeSec: epochSec,
+  };
+}
+
+/**
+ * Days from 1970-01-01 to a date of the proleptic Gregorian calendar; years start in March, so that leap days
+ * come last.
+ */
+function daysSinceEpoch(year: number, month: number, day: number): number {
+  const marchYear = month <= 2 ? year - 1 : year;
+  const era = Math.floor(marchYear / 400);
+  const yearOfEra = marchYear - era * 400;
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
+}
+
+function formatterOf(zone: string): Intl.DateTimeFormat {
+  const known = formatters.get(zone);
+  if (known !== undefined) return known;
+  const numeric = "numeric";
+  const made = new Intl.DateTimeFormat("en-US", {
+    ...{ timeZone: zone, calendar: "gregory", numberingSystem: "latn", hourCycle: "h23" },
+    ...{ year: numeric, month: numeric, day: numeric, hour: numeric, minute: numeric, second: numeric },
+  });
+  formatters.set(zone, made);
+  return made;
+}

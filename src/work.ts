@@ -1,0 +1,79 @@
+/** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
+import type { PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
+import type { ZreplRunError } from "./errors.ts";
+import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
+import { withJobLock } from "./job-lock.ts";
+import { forEachJob, settleJob } from "./outcome.ts";
+import { prune, pruneLocked, type Side } from "./prune/run.ts";
+import { replicate, replicateLocked } from "./replicate/run.ts";
+import { snap } from "./snap/run.ts";
+
+export interface JobOptions extends InvocationOptions {
+  readonly jobs: readonly string[];
+  readonly all: boolean;
+}
+
+/** `snap` @throws as `forEachJob` */
+export function runSnap(options: JobOptions & { readonly ifDue: boolean; readonly slack: number }): Promise<void> {
+  return withJobsOf(options, ["snap", "push", "source"], async (job, invocation) => [
+    await snap(job, { ifDue: options.ifDue, slackSec: options.slack }, invocation),
+  ]);
+}
+
+/** `push` and `pull` @throws as `forEachJob` */
+export function runReplicate(types: readonly ("push" | "pull")[], options: JobOptions): Promise<void> {
+  return withJobsOf(options, types, async (job, invocation) => [await replicate(job, invocation)]);
+}
+
+/** `prune` @throws as `forEachJob` */
+export function runPrune(options: JobOptions & { readonly side?: Side | undefined }): Promise<void> {
+  return withJobsOf(options, ["snap", "push", "pull"], (job, invocation) => prune(job, { side: options.side }, invocation));
+}
+
+/** How much too early a timer may fire and still find its round due, seconds. */
+const RUN_SLACK_SEC = 10;
+
+/** `run`: snapshot if due → replicate → prune, pruning also after a failed replication. @throws as `forEachJob` */
+export function runCycle(options: JobOptions): Promise<void> {
+  return withJobsOf(options, ["snap", "push", "pull", "source"], (job, invocation) =>
+    withJobLock("job", job.name, invocation, () => cycle(job, invocation)),
+  );
+}
+
+async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: Invocation): Promise<PhaseResult[]> {
+  const results: PhaseResult[] = [];
+  const phase = async (name: string, body: () => Promise<readonly PhaseResult[]>) => {
+    try {
+      results.push(...(await body()));
+    } catch (error) {
+      invocation.interrupted.throwIfAborted();
+      if (!isOurs(error)) throw error;
+      const hint = error.hint === undefined ? "" : `\n  hint: ${error.hint}`;
+      invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: `${name} failed: ${error.message}${hint}` });
+      results.push({ matched: 0, done: 0, failed: 1 });
+    }
+  };
+  if (job.type !== "pull" && job.snapshotting.type !== "manual")
+    await phase("taking snapshots", async () => [await snap(job, { ifDue: true, slackSec: RUN_SLACK_SEC }, invocation)]);
+  if (job.type === "push" || job.type === "pull") await phase("replication", async () => [await replicateLocked(job, invocation)]);
+  if (job.type !== "source" && !invocation.timeUp.aborted) await phase("pruning", () => pruneLocked(job, {}, invocation));
+  return results;
+}
+
+function isOurs(error: unknown): error is ZreplRunError {
+  return error instanceof Error && "exitCode" in error;
+}
+
+function withJobsOf<T extends "snap" | "push" | "pull" | "source">(
+  options: JobOptions,
+  types: readonly T[],
+  body: (job: Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>, invocation: Invocation) => Promise<readonly PhaseResult[]>,
+): Promise<void> {
+  return withInvocation(options, (invocation) => {
+    type Wanted = Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>;
+    const jobs = selectJobs(invocation.config, options.jobs, options.all, types) as Wanted[];
+    const onError = (job: Wanted, error: Error) =>
+      invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: error.message });
+    return forEachJob(jobs, invocation.interrupted, onError, async (job) => settleJob(job.name, await body(job, invocation)));
+  });
+}

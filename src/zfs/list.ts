@@ -1,0 +1,81 @@
+/** One listing per side: filesystems, snapshots, bookmarks in one process (design.md §4). */
+import { buildListArgv, chunkArguments, type ListingRequest } from "./argv.ts";
+import { ZfsCommandError } from "./errors.ts";
+import { type FilesystemRecord, type HoldRecord, ListingParser, parseHolds, parseProperties } from "./parse.ts";
+import type { Runner } from "./runner.ts";
+
+export interface Listing {
+  /** By name, in the order of the listing. */
+  readonly filesystems: ReadonlyMap<string, FilesystemRecord>;
+  /** Those of the requested roots that don't exist. */
+  readonly missingRoots: readonly string[];
+}
+
+/**
+ * Lists the roots and everything below them.
+ * @throws {ZfsCommandError} when zfs fails for another reason than a missing root
+ */
+export async function listDatasets(runner: Runner, request: ListingRequest): Promise<Listing> {
+  const parser = new ListingParser();
+  const argv = buildListArgv(request);
+  const result = await runner.run(argv, { onStdout: (chunk) => parser.push(chunk) });
+  if (result.exitCode === 0) return { filesystems: parser.end(), missingRoots: [] };
+  const missing = /^cannot open '(.+)': (?:dataset does not exist|no such pool or dataset)$/;
+  const complaints = result.stderr.split("\n").filter((line) => line !== "");
+  const missingRoots = complaints.map((line) => missing.exec(line)?.[1]);
+  if (complaints.length === 0 || missingRoots.includes(undefined)) {
+    if (result.stderr.trim() === "no datasets available") return { filesystems: new Map(), missingRoots: [] };
+    throw new ZfsCommandError(argv, result);
+  }
+  return { filesystems: parser.end(), missingRoots: missingRoots.filter((root) => root !== undefined) };
+}
+
+/**
+ * The holds on the given snapshots (`fs@name`), in as few processes as the argument length allows. Snapshots that are
+ * gone have none.
+ */
+export async function listHolds(runner: Runner, snapshots: readonly string[]): Promise<HoldRecord[]> {
+  const records: HoldRecord[] = [];
+  for (const chunk of chunkArguments(snapshots)) {
+    const argv = ["zfs", "holds", "-H", "--", ...chunk];
+    const result = await runner.run(argv);
+    const others = result.stderr.split("\n").filter((line) => line !== "" && !/: dataset does not exist$/.test(line));
+    if (others.length > 0 || (result.exitCode !== 0 && result.stderr === "")) throw new ZfsCommandError(argv, result);
+    records.push(...parseHolds(result.stdout));
+  }
+  return records;
+}
+
+/**
+ * The datasets at and below the roots on which a property is set locally → its value. `zfs list` can't tell local from
+ * inherited.
+ */
+export async function listLocalProperty(runner: Runner, property: string, roots: readonly string[]): Promise<Map<string, string>> {
+  const types = ["-t", "filesystem,volume"];
+  const argv = ["zfs", "get", "-Hp", "-r", ...types, "-s", "local", "-o", "name,property,value,source", property, ...roots];
+  const result = await runner.run(argv);
+  if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
+  return new Map(parseProperties(result.stdout).map((record) => [record.dataset, record.value]));
+}
+
+export interface SnapshotIdentity {
+  readonly guid: string;
+  readonly createtxg: bigint;
+}
+
+/** guid and createtxg of the given snapshots or bookmarks (full names); those that are gone are absent. */
+export async function identifyVersions(runner: Runner, names: readonly string[]): Promise<Map<string, SnapshotIdentity>> {
+  const found = new Map<string, SnapshotIdentity>();
+  for (const chunk of chunkArguments(names)) {
+    const argv = ["zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", "name,guid,createtxg", "--", ...chunk];
+    const result = await runner.run(argv);
+    const others = result.stderr.split("\n").filter((line) => line !== "" && !/does not exist\.?$/.test(line));
+    if (others.length > 0) throw new ZfsCommandError(argv, result);
+    for (const line of result.stdout.split("\n")) {
+      const [name, guid, createtxg] = line.split("\t");
+      if (name !== undefined && guid !== undefined && createtxg !== undefined)
+        found.set(name, { guid, createtxg: BigInt(createtxg) });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,157 @@
+import { reapDeferred } from "./content.ts";
+import { compareText, findDataset, findSnapshot, poolFor, subtree } from "./lookup.ts";
+import { splitName } from "./names.ts";
+import { parseOptions } from "./options.ts";
+import { isPermitted } from "./permissions.ts";
+import { fail, Output, type Result } from "./result.ts";
+import { usage } from "./usage.ts";
+import { type Dataset, type Snapshot, syncTxg, type World } from "./world.ts";
+
+interface Request {
+  readonly tag: string;
+  readonly recursive: boolean;
+  readonly snapshots: readonly string[];
+}
+
+function parse(command: string, args: readonly string[]): Request {
+  const { flags, operands } = parseOptions(command, "r", args);
+  const [tag, ...snapshots] = operands;
+  if (tag === undefined || snapshots.length === 0) fail(usage(command), 2);
+  if (command === "zfs hold" && tag.startsWith(".")) fail(`tag may not start with '.'\n${usage(command)}`, 2);
+  return { tag, recursive: flags.has("r"), snapshots };
+}
+
+/** The snapshots that one operand names; prints why if there are none. */
+function resolve(
+  world: World,
+  operand: string,
+  recursive: boolean,
+  output: Output,
+  what: string,
+): [Dataset, Snapshot][] {
+  const { fs, delimiter, tail } = splitName(operand);
+  if (delimiter !== "@") {
+    output.error(`'${operand}' is not a snapshot`);
+    return [];
+  }
+  const dataset = findDataset(world, fs);
+  if (dataset === undefined) {
+    output.error(`cannot open '${fs}': dataset does not exist`);
+    return [];
+  }
+  const all = recursive ? subtree(poolFor(world, dataset), fs) : [dataset];
+  const found = all.flatMap((each): [Dataset, Snapshot][] => {
+    const snapshot = each.snapshots.find((candidate) => candidate.name === tail);
+    return snapshot === undefined ? [] : [[each, snapshot]];
+  });
+  if (found.length === 0) output.error(`${what} '${operand}': dataset does not exist`);
+  return found;
+}
+
+function holdProblem(world: World, found: readonly [Dataset, Snapshot][], tag: string): string | undefined {
+  if (found.some(([dataset]) => !isPermitted(world, dataset.name, "hold"))) return "permission denied";
+  return tag.length > 255 ? "tag too long" : undefined;
+}
+
+function holdOne(world: World, operand: string, request: Request, output: Output): void {
+  const found = resolve(world, operand, request.recursive, output, "cannot hold snapshot");
+  const what = `cannot hold snapshot '${operand}'`;
+  if (found.length === 0) return;
+  const problem = holdProblem(world, found, request.tag);
+  if (problem !== undefined) {
+    output.error(`${what}: ${problem}`);
+    return;
+  }
+  const fresh = found.filter(([, snapshot]) => !(request.tag in snapshot.holds));
+  for (const [, snapshot] of fresh) snapshot.holds[request.tag] = world.nowSec;
+  if (fresh.length < found.length) output.error(`${what}: tag already exists on this dataset`);
+}
+
+/** `zfs hold [-r] TAG SNAPSHOT…`: one after the other, so some may be held when others fail. */
+export function cmdHold(world: World, args: readonly string[]): Result {
+  const request = parse("zfs hold", args);
+  const output = new Output();
+  for (const operand of request.snapshots) {
+    holdOne(world, operand, request, output);
+    syncPool(world, operand);
+  }
+  return output.result();
+}
+
+function syncPool(world: World, operand: string): void {
+  const dataset = findDataset(world, splitName(operand).fs);
+  if (dataset !== undefined) syncTxg(poolFor(world, dataset));
+}
+
+function releaseOne(world: World, operand: string, request: Request, output: Output): void {
+  const found = resolve(world, operand, request.recursive, output, "cannot release hold from snapshot");
+  const what = `cannot release hold from snapshot '${operand}'`;
+  if (found.length === 0) return;
+  if (found.some(([dataset]) => !isPermitted(world, dataset.name, "release"))) {
+    output.error(`${what}: permission denied`);
+    return;
+  }
+  const held = found.filter(([, snapshot]) => request.tag in snapshot.holds);
+  for (const [, snapshot] of held) delete snapshot.holds[request.tag];
+  if (held.length < found.length) output.error(`${what}: no such tag on this dataset`);
+}
+
+/** `zfs release [-r] TAG SNAPSHOT…` */
+export function cmdRelease(world: World, args: readonly string[]): Result {
+  const request = parse("zfs release", args);
+  const output = new Output();
+  for (const operand of request.snapshots) {
+    releaseOne(world, operand, request, output);
+    syncPool(world, operand);
+  }
+  for (const pool of Object.values(world.pools)) reapDeferred(pool);
+  return output.result();
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+const two = (value: number, fill: string): string => String(value).padStart(2, fill);
+
+/** strftime `%a %b %e %H:%M %Y` in UTC, as `zfs holds` prints times (it has no `-p` in 2.1). */
+export function formatHoldTime(sec: number): string {
+  const time = new Date(sec * 1000);
+  const day = `${DAYS[time.getUTCDay()]} ${MONTHS[time.getUTCMonth()]} ${two(time.getUTCDate(), " ")}`;
+  return `${day} ${two(time.getUTCHours(), "0")}:${two(time.getUTCMinutes(), "0")} ${time.getUTCFullYear()}`;
+}
+
+function holdRows(world: World, operands: readonly string[], recursive: boolean, output: Output): string[][] {
+  const rows: string[][] = [];
+  for (const operand of operands) {
+    const { fs, delimiter, tail } = splitName(operand);
+    const dataset = findDataset(world, fs);
+    if (delimiter !== "@") output.error(`'${operand}' is not a snapshot`);
+    else if (dataset === undefined || !findSnapshot(world, operand))
+      output.error(`cannot open '${operand}': dataset does not exist`);
+    else
+      for (const each of recursive ? subtree(poolFor(world, dataset), fs) : [dataset])
+        for (const snapshot of each.snapshots.filter((candidate) => candidate.name === tail))
+          for (const [tag, sec] of Object.entries(snapshot.holds).sort(([a], [b]) => compareText(a, b)))
+            rows.push([`${each.name}@${tail}`, tag, formatHoldTime(sec)]);
+  }
+  return rows;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const all = [["NAME", "TAG", "TIMESTAMP"], ...rows];
+  const width = (column: number): number => Math.max(...all.map((row) => row[column]?.length ?? 0));
+  const [name, tag] = [width(0), width(1)];
+  return all.map((row) => `${(row[0] ?? "").padEnd(name)}  ${(row[1] ?? "").padEnd(tag)}  ${row[2]}\n`).join("");
+}
+
+/** `zfs holds [-rH] SNAPSHOT…` */
+export function cmdHolds(world: World, args: readonly string[]): Result {
+  const { flags, operands } = parseOptions("zfs holds", "rH", args);
+  if (operands.length === 0) fail(`missing snapshot argument\n${usage("zfs holds")}`, 2);
+  const output = new Output();
+  const rows = holdRows(world, operands, flags.has("r"), output);
+  if (rows.length === 0 && output.exitCode !== 0) output.error("no datasets available");
+  else if (flags.has("H")) for (const row of rows) output.line(row.join("\t"));
+  else if (rows.length > 0) output.stdout = table(rows);
+  return output.result();
+}

@@ -1,0 +1,76 @@
+import { Generator, type Names } from "./generate.ts";
+import { compareListings, GuidMap } from "./listing.ts";
+import { describeOperation, type Operation, type Outcome } from "./operation.ts";
+import type { Random } from "./random.ts";
+import type { RealZfs } from "./real.ts";
+import { type SimulatedZfs, sameExit } from "./simulated.ts";
+
+/** Where the two sides differ, with all operations up to there. */
+export interface Disagreement {
+  readonly operations: readonly string[];
+  readonly differences: readonly string[];
+}
+
+/** Leaves out what cannot be equal: tokens, sizes, times, and examples that ZFS takes in hash order. */
+function normalise(text: string): string {
+  return text
+    .replace(/\b1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+/g, "TOKEN")
+    .replace(/[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d \d{4}/g, "TIME")
+    .replace(/^(reclaim|size)\t\d+$/gm, "$1\tSIZE")
+    .replace(/^((?:full|incremental)\t.*)\t\d+$/gm, "$1\tSIZE")
+    .replace(/(estimated size is|reclaim) [\d.]+[BKMGT]/g, "$1 SIZE")
+    .replace(/\(eg\. [^)]*\)/g, "(eg. SNAP)")
+    .replace(/^\t(object|offset|bytes|toguid|fromguid) = 0x[0-9a-f]+$/gm, "\t$1 = NUMBER");
+}
+
+const sortLines = (text: string): string => text.split("\n").sort().join("\n");
+
+/** Commands that name several datasets in the order of an on-disk hash table. */
+function isUnordered(operation: Operation): boolean {
+  if (operation.do !== "exec") return false;
+  return ["destroy", "snapshot", "rollback"].includes(operation.argv[1] ?? "");
+}
+
+function compareOutcomes(operation: Operation, real: Outcome, simulated: Outcome): string[] {
+  const differences: string[] = [];
+  const shown = (text: string): string => (isUnordered(operation) ? sortLines(normalise(text)) : normalise(text));
+  const texts: [string, string, string][] = [
+    ["stdout", real.stdout, simulated.stdout],
+    ...real.stderr.map((text, i): [string, string, string] => [`stderr ${i + 1}`, text, simulated.stderr[i] ?? ""]),
+  ];
+  for (const [what, left, right] of texts)
+    if (shown(left) !== shown(right))
+      differences.push(`${what}: real ${JSON.stringify(left)}, simulated ${JSON.stringify(right)}`);
+  const equal = real.exitCodes.every((code, i) => sameExit(code, simulated.exitCodes[i] ?? -1));
+  if (!equal) differences.push(`exit codes: real ${real.exitCodes}, simulated ${simulated.exitCodes}`);
+  return differences;
+}
+
+/** The first operations only make things, so that there is something to work on. */
+const WARM_UP = 5;
+
+/** Runs one sequence on both. Goes on after different words, but not after the two worlds have come apart. */
+export function runSequence(
+  real: RealZfs,
+  simulated: SimulatedZfs,
+  random: Random,
+  names: Names,
+  length: number,
+): Disagreement[] {
+  const generator = new Generator(simulated.sim, random, names);
+  const guids = new GuidMap();
+  const operations: string[] = [];
+  const found: Disagreement[] = [];
+  for (let step = 0; step < length; step++) {
+    const operation = step < WARM_UP ? generator.start() : generator.next();
+    operations.push(describeOperation(operation));
+    simulated.sim.nowSec = Math.floor(Date.now() / 1000);
+    const [left, right] = [real.run(operation), simulated.run(operation)];
+    const outcomes = compareOutcomes(operation, left, right);
+    const listings = compareListings(real.rows, simulated.rows(), guids);
+    const differences = [...outcomes, ...listings];
+    if (differences.length > 0) found.push({ operations: [...operations], differences });
+    if (listings.length > 0) break;
+  }
+  return found;
+}

@@ -1,0 +1,199 @@
+import { addDataset, setUpEncryption } from "./cmd-create.ts";
+import { mountIfWanted } from "./cmd-mount.ts";
+import { addSnapshot } from "./cmd-snapshot.ts";
+import { availableBytes, dropSnapshot } from "./content.ts";
+import { clonesOf, findDataset, findPool } from "./lookup.ts";
+import { storeReceived } from "./recv-properties.ts";
+import type { KernelProblem, ReceiveOptions, ReceiveTarget } from "./recv-target.ts";
+import { CommandFailure } from "./result.ts";
+import type { SendStream, StreamRecord, Substream } from "./stream.ts";
+import { encodeToken } from "./token.ts";
+import {
+  type Content,
+  type Dataset,
+  nextGuid,
+  type PartialReceive,
+  type Pool,
+  type Snapshot,
+  syncTxg,
+  type World,
+} from "./world.ts";
+
+/** One substream on its way into a dataset. */
+export interface Session {
+  readonly world: World;
+  readonly pool: Pool;
+  readonly target: ReceiveTarget;
+  readonly substream: Substream;
+  readonly options: ReceiveOptions;
+  readonly dataset: Dataset;
+  readonly partial: PartialReceive;
+  readonly from: Snapshot | null;
+  readonly compound: SendStream["compound"];
+}
+
+function newPartial(substream: Substream, base: Content, options: ReceiveOptions): PartialReceive {
+  const content: Record<string, Content[string]> = { ...base };
+  for (const id of substream.removed) delete content[id];
+  return {
+    toguid: substream.toguid,
+    toname: substream.toname,
+    fromguid: substream.fromguid,
+    records: 0,
+    object: 0,
+    offset: 0,
+    bytes: 0,
+    rawok: substream.raw,
+    embedok: substream.embedok,
+    compressok: substream.compressok,
+    largeblockok: substream.largeblockok,
+    content,
+    resumable: options.resumable,
+    receiver: null,
+    referencedBytes: 0,
+  };
+}
+
+function createTarget(
+  world: World,
+  pool: Pool,
+  target: ReceiveTarget,
+  substream: Substream,
+  compound: SendStream["compound"],
+): Dataset {
+  const { kind, volsizeBytes } = substream;
+  const dataset = addDataset(world, pool, target.fs, { kind, volsizeBytes, txg: syncTxg(pool) });
+  dataset.inconsistent = true;
+  if (substream.encryption) {
+    const { keyformat } = substream.encryption;
+    dataset.encryption = { ...substream.encryption, isRoot: true, keyLoaded: false };
+    dataset.props["keyformat"] = { local: keyformat };
+    dataset.props["keylocation"] = { local: "prompt" };
+  } else if (compound?.properties == null) setUpEncryption(world, pool, dataset, new Map(), target.what);
+  return dataset;
+}
+
+function originContent(pool: Pool, substream: Substream): Content {
+  if (!substream.isClone) return {};
+  for (const dataset of Object.values(pool.datasets))
+    for (const snapshot of dataset.snapshots) if (snapshot.guid === substream.fromguid) return snapshot.content;
+  return {};
+}
+
+/** Starts receiving after all checks have passed. */
+export function openSession(
+  world: World,
+  target: ReceiveTarget,
+  substream: Substream,
+  options: ReceiveOptions,
+  verdict: KernelProblem & { readonly errno: null },
+  compound: SendStream["compound"],
+  receiver: number,
+): Session {
+  const pool = findPool(world, target.fs);
+  if (pool === undefined) throw new Error(`no pool for ${target.fs}`);
+  const dataset = target.existing ?? createTarget(world, pool, target, substream, compound);
+  syncTxg(pool);
+  if (substream.resume === null || dataset.partial === null)
+    dataset.partial = newPartial(substream, verdict.from?.content ?? originContent(pool, substream), options);
+  dataset.partial.receiver = receiver;
+  return { world, pool, target, substream, options, dataset, partial: dataset.partial, from: verdict.from, compound };
+}
+
+/** Stores one record; returns false if the pool is full. */
+export function acceptRecord(session: Session, record: StreamRecord, next: StreamRecord | undefined): boolean {
+  const { partial, pool } = session;
+  if (record.block) {
+    if (record.block.block.bytes > availableBytes(pool)) return false;
+    partial.content = { ...partial.content, [record.block.id]: record.block.block };
+  }
+  partial.records += 1;
+  partial.bytes += record.bytes;
+  partial.object = next?.object ?? record.object + 1;
+  partial.offset = next?.offset ?? 0;
+  return true;
+}
+
+/** dmu_recv_end_check(): what was created in the meantime may be in the way. */
+function endProblem(session: Session): KernelProblem["errno"] {
+  const { dataset, target, from, pool, options } = session;
+  if (dataset.inconsistent) return null;
+  if (dataset.snapshots.some((snapshot) => snapshot.name === target.snap)) return "EEXIST";
+  if (!options.force && from && dataset.modifiedTxg > from.createtxg) return "ETXTBSY";
+  const newer = newerThan(session);
+  const isStuck = newer.some((each) => Object.keys(each.holds).length > 0 || clonesOf(pool, each).length > 0);
+  return options.force && isStuck ? "EBUSY" : null;
+}
+
+function newerThan(session: Session): Snapshot[] {
+  const { dataset, from } = session;
+  return from === null ? [] : dataset.snapshots.slice(dataset.snapshots.indexOf(from) + 1);
+}
+
+/** The stream is complete: makes the snapshot. Returns an errno name if the kernel refuses. */
+export function closeSession(session: Session): KernelProblem["errno"] {
+  const { world, pool, target, substream, options, dataset, partial } = session;
+  const problem = endProblem(session);
+  partial.receiver = null;
+  if (problem !== null) {
+    dropPartial(pool, dataset);
+    return problem;
+  }
+  const isNew = dataset.inconsistent;
+  const txg = syncTxg(pool);
+  if (options.force) for (const newer of newerThan(session)) dropSnapshot(dataset, newer);
+  dataset.partial = null;
+  dataset.inconsistent = false;
+  dataset.content = partial.content;
+  dataset.volsizeBytes = substream.volsizeBytes;
+  const snapshot = addSnapshot(world, dataset, target.snap, txg);
+  snapshot.guid = substream.toguid;
+  snapshot.creationSec = substream.creationSec;
+  snapshot.ivset = substream.raw ? substream.ivset : dataset.encryption && nextGuid(world);
+  dataset.modifiedTxg = txg;
+  if (isNew && substream.isClone) dataset.origin = originObject(pool, substream);
+  storeReceived(session, snapshot);
+  if (isNew && !options.noMount) mountIfWanted(pool, dataset);
+  return null;
+}
+
+function originObject(pool: Pool, substream: Substream): number | null {
+  for (const dataset of Object.values(pool.datasets))
+    for (const snapshot of dataset.snapshots) if (snapshot.guid === substream.fromguid) return snapshot.object;
+  return null;
+}
+
+/** Throws away what was received so far; a filesystem that was new disappears. */
+export function dropPartial(pool: Pool, dataset: Dataset): void {
+  dataset.partial = null;
+  if (dataset.inconsistent) delete pool.datasets[dataset.name];
+}
+
+/** The stream broke off. Keeps the state if -s was given. Returns the text to print. */
+export function interruptSession(session: Session): string {
+  const { pool, dataset, partial, target, options } = session;
+  partial.receiver = null;
+  syncTxg(pool);
+  if (!options.resumable) {
+    dropPartial(pool, dataset);
+    return `${target.what}: incomplete stream\n`;
+  }
+  return (
+    `${target.what}: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\n` +
+    `A resuming stream can be generated on the sending system by running:\n    zfs send -t ${encodeToken(partial)}\n`
+  );
+}
+
+/** `zfs receive -A FS` */
+export function abortPartial(world: World, name: string, usageText: string): void {
+  const dataset = findDataset(world, name);
+  const pool = findPool(world, name);
+  if (dataset === undefined || pool === undefined)
+    throw new CommandFailure(`cannot open '${name}': dataset does not exist\n${usageText}\n`, 2);
+  if (!dataset.partial?.resumable)
+    throw new CommandFailure(`'${name}' does not have any resumable receive state to abort\n`, 1);
+  if (dataset.partial.receiver !== null)
+    throw new CommandFailure(`cannot destroy '${name}/%recv': dataset is busy\n`, 1);
+  syncTxg(pool);
+  dropPartial(pool, dataset);
+}
