@@ -29,7 +29,12 @@ function program(args: readonly string[]) {
     .scriptName("zrepl-run")
     .usage("$0 COMMAND [JOB..]\n\nSnapshots, replicates and prunes ZFS filesystems; one invocation, no daemon.")
     .option("config", { alias: "c", type: "string", describe: "config file" })
-    .option("dry-run", { alias: "n", type: "boolean", default: false, describe: "show what would be done, change nothing" })
+    .option("dry-run", {
+      alias: "n",
+      type: "boolean",
+      default: false,
+      describe: "show what would be done, change nothing",
+    })
     .option("json", { type: "boolean", default: false, describe: "JSON Lines on stdout" })
     .option("log-level", { choices: ["debug", "info", "warn", "error"] as const, default: "info" as const })
     .option("log-format", { choices: ["human", "logfmt", "json"] as const, default: "human" as const })

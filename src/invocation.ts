@@ -43,13 +43,15 @@ export interface InvocationOptions extends GlobalOptions {
  * Builds an invocation, runs `body` in it, and lets go of everything.
  * @throws {ConfigError} and whatever `body` throws
  */
-export async function withInvocation<T>(options: InvocationOptions, body: (invocation: Invocation) => Promise<T>): Promise<T> {
+export async function withInvocation<T>(
+  options: InvocationOptions,
+  body: (invocation: Invocation) => Promise<T>,
+): Promise<T> {
   const [{ loadConfig }, { createRunner }, { createTerminalReporter }] = await Promise.all([
     import("./config/load.ts"),
     import("./zfs/runner.ts"),
     import("./report/terminal.ts"),
   ]);
-  // biome-ignore lint/style/noProcessEnv: the one place where the environment enters
   const { env } = process;
   const config = await loadConfig({ file: options.config, env });
   const { reporter, close } = await createTerminalReporter(options);
@@ -120,7 +122,8 @@ export function selectJobs<T extends Job["type"]>(
       throw new UsageError(`there is no job ${JSON.stringify(name)} in ${config.file}`, {
         hint: `jobs there: ${config.jobs.map((candidate) => candidate.name).join(", ") || "none"}`,
       });
-    if (!fits(job)) throw new UsageError(`job ${JSON.stringify(name)} is a ${job.type} job; this works on ${types.join(", ")} jobs`);
+    if (!fits(job))
+      throw new UsageError(`job ${JSON.stringify(name)} is a ${job.type} job; this works on ${types.join(", ")} jobs`);
     return job;
   });
 }

@@ -6,7 +6,12 @@ import { withLock } from "./lock.ts";
  * beside them (`snap`). A dry run changes nothing and needs no lock.
  * @throws {LockedError} when another invocation holds it
  */
-export function withJobLock<T>(kind: "job" | "snap", job: string, invocation: Invocation, body: () => Promise<T>): Promise<T> {
+export function withJobLock<T>(
+  kind: "job" | "snap",
+  job: string,
+  invocation: Invocation,
+  body: () => Promise<T>,
+): Promise<T> {
   if (invocation.dryRun) return body();
   return withLock(
     {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import { FailedError, LockedError } from "./errors.ts";
-import { type LockOwner, isProvablyDead, thisProcess } from "./lock-owner.ts";
+import { isProvablyDead, type LockOwner, thisProcess } from "./lock-owner.ts";
 
 const HEARTBEAT_MS = 5_000;
 const POLL_MS = 250;
@@ -49,7 +49,11 @@ export async function withLock<T>(options: LockOptions, body: () => Promise<T>):
   }
 }
 
-async function acquire(path: string, options: LockOptions, onLost: (error: Error) => void): Promise<() => Promise<void>> {
+async function acquire(
+  path: string,
+  options: LockOptions,
+  onLost: (error: Error) => void,
+): Promise<() => Promise<void>> {
   const deadlineMs = performance.now() + options.waitSec * 1000;
   for (;;) {
     options.signal.throwIfAborted();
@@ -67,8 +71,11 @@ async function acquire(path: string, options: LockOptions, onLost: (error: Error
       if (!isCode(error, "ELOCKED")) throw new FailedError(`cannot lock ${path}: ${String(error)}`, { cause: error });
     }
     if (buryDeadLock(path)) continue;
-    if (performance.now() >= deadlineMs) throw new LockedError(heldBy(path), { hint: "wait for it with --lock-wait DURATION" });
-    await delay(Math.min(POLL_MS, Math.max(1, deadlineMs - performance.now())), undefined, { signal: options.signal }).catch(() => undefined);
+    if (performance.now() >= deadlineMs)
+      throw new LockedError(heldBy(path), { hint: "wait for it with --lock-wait DURATION" });
+    await delay(Math.min(POLL_MS, Math.max(1, deadlineMs - performance.now())), undefined, {
+      signal: options.signal,
+    }).catch(() => undefined);
   }
 }
 
@@ -154,7 +161,10 @@ function heartbeatAgeSec(path: string): number {
 
 function heldBy(path: string): string {
   const owner = readOwner(join(path, OWNER_FILE));
-  const who = owner === undefined ? "another invocation" : `"${owner.command}" (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
+  const who =
+    owner === undefined
+      ? "another invocation"
+      : `"${owner.command}" (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
   return `${who} holds the lock ${path}`;
 }
 

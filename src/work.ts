@@ -27,7 +27,9 @@ export function runReplicate(types: readonly ("push" | "pull")[], options: JobOp
 
 /** `prune` @throws as `forEachJob` */
 export function runPrune(options: JobOptions & { readonly side?: Side | undefined }): Promise<void> {
-  return withJobsOf(options, ["snap", "push", "pull"], (job, invocation) => prune(job, { side: options.side }, invocation));
+  return withJobsOf(options, ["snap", "push", "pull"], (job, invocation) =>
+    prune(job, { side: options.side }, invocation),
+  );
 }
 
 /** How much too early a timer may fire and still find its round due, seconds. */
@@ -49,14 +51,23 @@ async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: I
       invocation.interrupted.throwIfAborted();
       if (!isOurs(error)) throw error;
       const hint = error.hint === undefined ? "" : `\n  hint: ${error.hint}`;
-      invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: `${name} failed: ${error.message}${hint}` });
+      invocation.reporter.emit({
+        event: "log",
+        level: "error",
+        job: job.name,
+        message: `${name} failed: ${error.message}${hint}`,
+      });
       results.push({ matched: 0, done: 0, failed: 1 });
     }
   };
   if (job.type !== "pull" && job.snapshotting.type !== "manual")
-    await phase("taking snapshots", async () => [await snap(job, { ifDue: true, slackSec: RUN_SLACK_SEC }, invocation)]);
-  if (job.type === "push" || job.type === "pull") await phase("replication", async () => [await replicateLocked(job, invocation)]);
-  if (job.type !== "source" && !invocation.timeUp.aborted) await phase("pruning", () => pruneLocked(job, {}, invocation));
+    await phase("taking snapshots", async () => [
+      await snap(job, { ifDue: true, slackSec: RUN_SLACK_SEC }, invocation),
+    ]);
+  if (job.type === "push" || job.type === "pull")
+    await phase("replication", async () => [await replicateLocked(job, invocation)]);
+  if (job.type !== "source" && !invocation.timeUp.aborted)
+    await phase("pruning", () => pruneLocked(job, {}, invocation));
   return results;
 }
 
@@ -67,13 +78,18 @@ function isOurs(error: unknown): error is ZreplRunError {
 function withJobsOf<T extends "snap" | "push" | "pull" | "source">(
   options: JobOptions,
   types: readonly T[],
-  body: (job: Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>, invocation: Invocation) => Promise<readonly PhaseResult[]>,
+  body: (
+    job: Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>,
+    invocation: Invocation,
+  ) => Promise<readonly PhaseResult[]>,
 ): Promise<void> {
   return withInvocation(options, (invocation) => {
     type Wanted = Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>;
     const jobs = selectJobs(invocation.config, options.jobs, options.all, types) as Wanted[];
     const onError = (job: Wanted, error: Error) =>
       invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: error.message });
-    return forEachJob(jobs, invocation.interrupted, onError, async (job) => settleJob(job.name, await body(job, invocation)));
+    return forEachJob(jobs, invocation.interrupted, onError, async (job) =>
+      settleJob(job.name, await body(job, invocation)),
+    );
   });
 }

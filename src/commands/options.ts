@@ -9,7 +9,8 @@ export function withJobs<T extends GlobalOptions>(cli: Argv<T>) {
     .positional("jobs", { type: "string", array: true, default: [] as string[], describe: "names of jobs" })
     .option("all", { type: "boolean", default: false, describe: "all jobs of a fitting type" })
     .check(({ jobs, all }) => {
-      if (all === jobs.length > 0) throw new UsageError(all ? "name jobs or give --all, not both" : "name a job, or give --all");
+      if (all === jobs.length > 0)
+        throw new UsageError(all ? "name jobs or give --all, not both" : "name a job, or give --all");
       return true;
     });
 }
@@ -26,7 +27,8 @@ export function withTimeLimit<T>(cli: Argv<T>) {
 /** Seconds of `90`, `90s`, `5m`, `2h` or `1d`. @throws {UsageError} */
 export function durationSec(option: string, text: string): number {
   const match = /^(\d+)\s*(s|m|h|d|w|)$/.exec(text.trim());
-  if (match === null) throw new UsageError(`--${option}: ${JSON.stringify(text)} is not a duration such as 90s, 5m, 2h or 1d`);
+  if (match === null)
+    throw new UsageError(`--${option}: ${JSON.stringify(text)} is not a duration such as 90s, 5m, 2h or 1d`);
   const unit = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[match[2] || "s"] ?? 1;
   return Number(match[1]) * unit;
 }

@@ -8,7 +8,10 @@ export function addPrune(cli: Argv<GlobalOptions>) {
     "prune [jobs..]",
     "Destroy the snapshots that no keep rule wants",
     (command) =>
-      withJobs(command).option("side", { choices: ["sender", "receiver"] as const, describe: "only this side of push and pull jobs" }),
+      withJobs(command).option("side", {
+        choices: ["sender", "receiver"] as const,
+        describe: "only this side of push and pull jobs",
+      }),
     async (options) => {
       const { runPrune } = await import("../work.ts");
       await runPrune(options);

@@ -9,7 +9,11 @@ export function addSnap(cli: Argv<GlobalOptions>) {
     "Take the snapshots of snap, push and source jobs now",
     (command) =>
       withJobs(command)
-        .option("if-due", { type: "boolean", default: false, describe: "only if the job's interval or cron schedule says so" })
+        .option("if-due", {
+          type: "boolean",
+          default: false,
+          describe: "only if the job's interval or cron schedule says so",
+        })
         .option("slack", {
           type: "string",
           default: "10s",

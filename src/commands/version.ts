@@ -5,6 +5,8 @@ import { version } from "../version.ts";
 /** Adds `zrepl-run version`. */
 export function addVersion(cli: Argv<GlobalOptions>) {
   return cli.command("version", "Print the version", {}, () => {
-    process.stdout.write(`zrepl-run version=${version} node=${process.version} platform=${process.platform}-${process.arch}\n`);
+    process.stdout.write(
+      `zrepl-run version=${version} node=${process.version} platform=${process.platform}-${process.arch}\n`,
+    );
   });
 }

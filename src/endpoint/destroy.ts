@@ -1,6 +1,7 @@
 /** Pruning's effect on this host's ZFS: only what still has the listed guid is destroyed; what is in use is kept. */
-import type { ZfsCommandError } from "../zfs/errors.ts";
+
 import { destroySnapshots } from "../zfs/destroy.ts";
+import type { ZfsCommandError } from "../zfs/errors.ts";
 import { identifyVersions } from "../zfs/list.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
@@ -12,7 +13,9 @@ export async function destroyVerified(
   requests: readonly DestroyRequest[],
   nameOf: (filesystem: string) => string,
 ): Promise<DestroyFailure[]> {
-  const names = requests.flatMap(({ filesystem, snapshots }) => snapshots.map(({ name }) => `${nameOf(filesystem)}@${name}`));
+  const names = requests.flatMap(({ filesystem, snapshots }) =>
+    snapshots.map(({ name }) => `${nameOf(filesystem)}@${name}`),
+  );
   const present = await identifyVersions(runner, names);
   const failures: DestroyFailure[] = [];
   for (const { filesystem, snapshots } of requests) {
@@ -25,10 +28,15 @@ export async function destroyVerified(
       else if (guid !== undefined)
         failures.push({ filesystem, snapshot, outcome: "replaced", message: "another snapshot has this name now" });
     }
-    const failed = await destroySnapshots(runner, dataset, same.map(({ name }) => name));
+    const failed = await destroySnapshots(
+      runner,
+      dataset,
+      same.map(({ name }) => name),
+    );
     for (const snapshot of same) {
       const error = failed.get(snapshot.name);
-      if (error !== undefined) failures.push({ filesystem, snapshot, outcome: outcomeOf(error), message: error.message });
+      if (error !== undefined)
+        failures.push({ filesystem, snapshot, outcome: outcomeOf(error), message: error.message });
     }
   }
   return failures;

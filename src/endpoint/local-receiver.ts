@@ -101,10 +101,11 @@ export class LocalReceiver implements Receiver {
       throw new FailedError(`placeholder ${target} has snapshots of its own; nothing is received over them`, {
         hint: `if they are not needed: zfs destroy ${target}@%`,
       });
-    if (known?.resumeToken !== undefined && request.resumeToken === undefined) await this.clearResumeState(request.filesystem);
+    if (known?.resumeToken !== undefined && request.resumeToken === undefined)
+      await this.clearResumeState(request.filesystem);
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
-      snapshot: `${target}@${request.to.name}`,
+      target: request.via.length > 0 ? target : `${target}@${request.to.name}`,
       force: known?.isPlaceholder === true && !known.hasVersions,
       resumable: true,
       inheritProperties: inheritProperties.filter((property) => applicableProperties(property, request.type)),
@@ -177,7 +178,12 @@ export class LocalReceiver implements Receiver {
 
   #target(name: string): Target {
     const known = this.#targets.get(name);
-    const target = known ?? { isPlaceholder: false, resumeToken: undefined, hasVersions: false, lastReceived: new Set() };
+    const target = known ?? {
+      isPlaceholder: false,
+      resumeToken: undefined,
+      hasVersions: false,
+      lastReceived: new Set(),
+    };
     if (known === undefined) this.#targets.set(name, target);
     return target;
   }
@@ -192,10 +198,15 @@ export class LocalReceiver implements Receiver {
       const dataset = this.#name(filesystem);
       const target = this.#target(dataset);
       for (const name of target.lastReceived)
-        if (name !== to.name || guarantee === "guarantee_nothing") release.push({ snapshot: `${dataset}@${name}`, name, target });
+        if (name !== to.name || guarantee === "guarantee_nothing")
+          release.push({ snapshot: `${dataset}@${name}`, name, target });
     }
     if (release.length === 0) return;
-    const failed = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), release.map(({ snapshot }) => snapshot));
+    const failed = await releaseSnapshots(
+      this.#options.runner,
+      lastReceivedHoldTag(this.job),
+      release.map(({ snapshot }) => snapshot),
+    );
     for (const { snapshot, name, target } of release) {
       const error = failed.get(snapshot);
       if (error === undefined) target.lastReceived.delete(name);
@@ -211,7 +222,9 @@ export class LocalReceiver implements Receiver {
     }
     const [missing] = await missingPools(runner, [rootFs]);
     if (missing !== undefined) throw new FailedError(missing);
-    throw new FailedError(`root_fs "${rootFs}" does not exist`, { hint: `create it: zfs create -o mountpoint=none ${rootFs}` });
+    throw new FailedError(`root_fs "${rootFs}" does not exist`, {
+      hint: `create it: zfs create -o mountpoint=none ${rootFs}`,
+    });
   }
 
   async #createParents(target: string): Promise<void> {
@@ -235,7 +248,12 @@ export class LocalReceiver implements Receiver {
         { hint: "set recv.placeholder.encryption to inherit or off in the receiving job" },
       );
     await createPlaceholder(this.#options.runner, name, policy === "off" ? "off" : "inherit");
-    this.#targets.set(name, { isPlaceholder: true, resumeToken: undefined, hasVersions: false, lastReceived: new Set() });
+    this.#targets.set(name, {
+      isPlaceholder: true,
+      resumeToken: undefined,
+      hasVersions: false,
+      lastReceived: new Set(),
+    });
   }
 
   async #judge(argv: readonly string[], target: string, result: CommandResult): Promise<StreamFailure | undefined> {
@@ -262,7 +280,9 @@ export class LocalReceiver implements Receiver {
       await setPlaceholder(this.#options.runner, target, "off");
       known.isPlaceholder = false;
     } catch (error) {
-      this.#options.warn(`${target} keeps its placeholder mark until the next run: ${error instanceof Error ? error.message : error}`);
+      this.#options.warn(
+        `${target} keeps its placeholder mark until the next run: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 
@@ -276,7 +296,12 @@ export class LocalReceiver implements Receiver {
     }
     const known = this.#target(name);
     const hasVersions = state.versions.some(({ kind }) => kind === "snapshot");
-    this.#targets.set(name, { ...known, isPlaceholder: state.isPlaceholder, resumeToken: state.resumeToken, hasVersions });
+    this.#targets.set(name, {
+      ...known,
+      isPlaceholder: state.isPlaceholder,
+      resumeToken: state.resumeToken,
+      hasVersions,
+    });
   }
 }
 
@@ -297,6 +322,7 @@ function recvHint(target: string, stderr: string): { hint: string } | undefined 
     return {
       hint: `${target} is a placeholder whose encryption differs from the stream's; if nothing is below it: zfs destroy ${target}; else create its children's replicas elsewhere first`,
     };
-  if (/out of space/.test(stderr)) return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
+  if (/out of space/.test(stderr))
+    return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
   return undefined;
 }

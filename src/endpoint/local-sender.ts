@@ -128,7 +128,9 @@ export class LocalSender implements Sender {
     const from = request.from;
     return {
       to: `${request.filesystem}@${request.to.name}`,
-      ...(from === undefined ? {} : { from: `${request.filesystem}${from.kind === "snapshot" ? "@" : "#"}${from.name}` }),
+      ...(from === undefined
+        ? {}
+        : { from: `${request.filesystem}${from.kind === "snapshot" ? "@" : "#"}${from.name}` }),
       intermediates: request.via.length > 0,
       flags: {
         raw: send.encrypted || send.raw,

@@ -24,7 +24,11 @@ export interface Observation {
  * Lists in one process, and in one more each where something was seen that it can't tell: which placeholder values are
  * local, and who holds the held snapshots.
  */
-export async function observe(runner: Runner, request: ListingRequest, wanted: (name: string) => boolean): Promise<Observation> {
+export async function observe(
+  runner: Runner,
+  request: ListingRequest,
+  wanted: (name: string) => boolean,
+): Promise<Observation> {
   const listing = await listDatasets(runner, request);
   const records = [...listing.filesystems.values()].filter((record) => wanted(record.name));
   const placeholders = await placeholderNames(runner, request, records);
@@ -46,11 +50,17 @@ function byName(a: { readonly name: string }, b: { readonly name: string }): num
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-async function placeholderNames(runner: Runner, request: ListingRequest, records: readonly FilesystemRecord[]): Promise<Set<string>> {
+async function placeholderNames(
+  runner: Runner,
+  request: ListingRequest,
+  records: readonly FilesystemRecord[],
+): Promise<Set<string>> {
   const names = new Set<string>();
   const marked = records.filter((record) => isPlaceholderValue(record.name, record.placeholderValue));
   if (marked.length === 0) return names;
-  const existing = request.roots.filter((root) => records.some(({ name }) => name === root || name.startsWith(`${root}/`)));
+  const existing = request.roots.filter((root) =>
+    records.some(({ name }) => name === root || name.startsWith(`${root}/`)),
+  );
   const local = await listLocalProperty(runner, PLACEHOLDER_PROPERTY, existing);
   for (const { name } of marked) if (isPlaceholderValue(name, local.get(name))) names.add(name);
   return names;

@@ -29,7 +29,14 @@ async function openPush(job: PushJob, { config, runner, warn }: OpenOptions): Pr
   const sender = new LocalSender({ runner, job: job.name, filter: job.filesystems, send: job.send, warn });
   const sink = localPeer(job, config, "sink");
   const clientIdentity = job.connect.type === "local" ? job.connect.clientIdentity : undefined;
-  const receiver = new LocalReceiver({ runner, job: sink.name, rootFs: sink.rootFs, clientIdentity, recv: sink.recv, warn });
+  const receiver = new LocalReceiver({
+    runner,
+    job: sink.name,
+    rootFs: sink.rootFs,
+    clientIdentity,
+    recv: sink.recv,
+    warn,
+  });
   const root = clientIdentity === undefined ? sink.rootFs : `${sink.rootFs}/${clientIdentity}`;
   return { sender, receiver, receiverName: (filesystem) => `${root}/${filesystem}`, close: async () => undefined };
 }
@@ -37,8 +44,20 @@ async function openPush(job: PushJob, { config, runner, warn }: OpenOptions): Pr
 async function openPull(job: PullJob, { config, runner, warn }: OpenOptions): Promise<Endpoints> {
   const source = localPeer(job, config, "source");
   const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
-  const receiver = new LocalReceiver({ runner, job: job.name, rootFs: job.rootFs, clientIdentity: undefined, recv: job.recv, warn });
-  return { sender, receiver, receiverName: (filesystem) => `${job.rootFs}/${filesystem}`, close: async () => undefined };
+  const receiver = new LocalReceiver({
+    runner,
+    job: job.name,
+    rootFs: job.rootFs,
+    clientIdentity: undefined,
+    recv: job.recv,
+    warn,
+  });
+  return {
+    sender,
+    receiver,
+    receiverName: (filesystem) => `${job.rootFs}/${filesystem}`,
+    close: async () => undefined,
+  };
 }
 
 /** The sink or source of the same config that serves a job's `local` connect. The loader has checked that there is one. */
@@ -51,9 +70,13 @@ function localPeer<T extends "sink" | "source">(
   if (connect.type !== "local") throw new FailedError(`job ${job.name}: this version can't connect by ${connect.type}`);
   const peer = config.jobs.find(
     (candidate): candidate is Extract<SinkJob | SourceJob, { type: T }> =>
-      candidate.type === type && candidate.serve.type === "local" && candidate.serve.listenerName === connect.listenerName,
+      candidate.type === type &&
+      candidate.serve.type === "local" &&
+      candidate.serve.listenerName === connect.listenerName,
   );
   if (peer === undefined)
-    throw new FailedError(`job ${job.name}: no ${type} job serves listener_name ${JSON.stringify(connect.listenerName)}`);
+    throw new FailedError(
+      `job ${job.name}: no ${type} job serves listener_name ${JSON.stringify(connect.listenerName)}`,
+    );
   return peer;
 }

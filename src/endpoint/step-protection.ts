@@ -48,7 +48,8 @@ export class StepProtection {
       for (const name of this.#protectionOf(request)) kept.add(name);
       for (const version of protectedVersions(request)) {
         if (request.guarantee === "guarantee_resumability") {
-          if (!this.#of(request.filesystem).stepHolds.has(version.name)) toHold.push(`${request.filesystem}@${version.name}`);
+          if (!this.#of(request.filesystem).stepHolds.has(version.name))
+            toHold.push(`${request.filesystem}@${version.name}`);
         } else {
           const name = tentativeCursorName(this.#job, version.guid);
           if (failures.has(request.filesystem)) continue;
@@ -92,7 +93,9 @@ export class StepProtection {
   #protectionOf(request: StepRequest): string[] {
     const from = request.from?.kind === "bookmark" ? [`#${request.from.name}`] : [];
     const own = protectedVersions(request).map((version) =>
-      request.guarantee === "guarantee_resumability" ? `@${version.name}` : `#${tentativeCursorName(this.#job, version.guid)}`,
+      request.guarantee === "guarantee_resumability"
+        ? `@${version.name}`
+        : `#${tentativeCursorName(this.#job, version.guid)}`,
     );
     return [...from, ...own];
   }
@@ -114,10 +117,20 @@ export class StepProtection {
     }
   }
 
-  async #bookmark(filesystem: string, version: FilesystemVersion, name: string, known: Map<string, string>): Promise<void> {
+  async #bookmark(
+    filesystem: string,
+    version: FilesystemVersion,
+    name: string,
+    known: Map<string, string>,
+  ): Promise<void> {
     if (known.has(name)) return;
     const delimiter = version.kind === "snapshot" ? "@" : "#";
-    await createBookmark(this.#runner, `${filesystem}${delimiter}${version.name}`, `${filesystem}#${name}`, version.guid);
+    await createBookmark(
+      this.#runner,
+      `${filesystem}${delimiter}${version.name}`,
+      `${filesystem}#${name}`,
+      version.guid,
+    );
     known.set(name, version.guid);
   }
 

@@ -1,6 +1,7 @@
 /** Histories that don't join: what is where, what resolving it would cost, and the command that would (§4.4). */
-import { type FilesystemVersion, relativeName } from "../zfs/version.ts";
+
 import { unreachable } from "../unreachable.ts";
+import { type FilesystemVersion, relativeName } from "../zfs/version.ts";
 
 export type Conflict =
   | {

@@ -1,10 +1,11 @@
 /** A replication plan for a person (`--dry-run`, `test plan`). */
+
+import { formatBytes } from "../report/format.ts";
+import { unreachable } from "../unreachable.ts";
 import { type FilesystemVersion, relativeName } from "../zfs/version.ts";
 import { describeConflict } from "./conflict.ts";
 import type { FilesystemPlan, Preparation, ReplicationPlan } from "./plan.ts";
 import { type Step, stepName } from "./plan-steps.ts";
-import { unreachable } from "../unreachable.ts";
-import { formatBytes } from "../report/format.ts";
 
 export interface DescribeOptions {
   /** The receiver's own name of a filesystem, for commands in explanations. */
@@ -27,8 +28,12 @@ function describeFilesystem(plan: FilesystemPlan, options: DescribeOptions): str
       return [
         `${filesystem}: up to date at ${relativeName(plan.at)}`,
         ...plan.preparations.map(describePreparation),
-        ...(plan.healing?.cursorTo === undefined ? [] : [`  move the replication cursor to ${relativeName(plan.healing.cursorTo)}`]),
-        ...(plan.healing?.lastReceivedTo === undefined ? [] : [`  put the last-received hold on ${relativeName(plan.healing.lastReceivedTo)}`]),
+        ...(plan.healing?.cursorTo === undefined
+          ? []
+          : [`  move the replication cursor to ${relativeName(plan.healing.cursorTo)}`]),
+        ...(plan.healing?.lastReceivedTo === undefined
+          ? []
+          : [`  put the last-received hold on ${relativeName(plan.healing.lastReceivedTo)}`]),
       ];
     case "refused":
       return [`${filesystem}: cannot be replicated: ${plan.message}`];
@@ -64,14 +69,17 @@ function describeStep(step: Step, { estimate }: DescribeOptions): string {
   const how = step.resumeToken === undefined ? "send" : "resume";
   const bundle = step.via.length === 0 ? "" : ` with ${step.via.length} in between`;
   const bytes = estimate?.(step);
-  const size = estimate === undefined ? "" : ` (${bytes === undefined ? "size unknown" : `about ${formatBytes(bytes)}`})`;
+  const size =
+    estimate === undefined ? "" : ` (${bytes === undefined ? "size unknown" : `about ${formatBytes(bytes)}`})`;
   return `  ${how} ${stepName(step)}${bundle}${size}: ${reason(step)}`;
 }
 
 function reason(step: Step): string {
   if (step.resumeToken !== undefined) return "the receiver has part of it";
   if (step.from === undefined) return "not on the receiver yet";
-  return step.from.kind === "bookmark" ? "newest common version is a bookmark" : "next after the newest common snapshot";
+  return step.from.kind === "bookmark"
+    ? "newest common version is a bookmark"
+    : "next after the newest common snapshot";
 }
 
 function names(versions: readonly FilesystemVersion[]): string {

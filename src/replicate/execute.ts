@@ -4,7 +4,7 @@
  */
 import type { ConfirmedStep, FilesystemFailures, Receiver, Sender } from "../endpoint/endpoint.ts";
 import type { Runner } from "../zfs/runner.ts";
-import { orderSteps, type OrderedStep } from "./order.ts";
+import { type OrderedStep, orderSteps } from "./order.ts";
 import type { FilesystemPlan, Preparation, ReplicationPlan } from "./plan.ts";
 import type { Step } from "./plan-steps.ts";
 import { transferStep } from "./transfer-step.ts";

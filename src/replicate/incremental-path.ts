@@ -37,8 +37,15 @@ export function incrementalPath(
   const base = sender[common.senderIndex] as FilesystemVersion;
   const later = sender.slice(common.senderIndex + 1);
   if (common.receiverIndex !== receiver.length - 1)
-    return { kind: "diverged", common: base, senderOnly: later, receiverOnly: receiver.slice(common.receiverIndex + 1) };
-  const snapshots = later.filter((version) => version.kind === "snapshot" && version.guid !== base.guid && isChosen(version));
+    return {
+      kind: "diverged",
+      common: base,
+      senderOnly: later,
+      receiverOnly: receiver.slice(common.receiverIndex + 1),
+    };
+  const snapshots = later.filter(
+    (version) => version.kind === "snapshot" && version.guid !== base.guid && isChosen(version),
+  );
   return snapshots.length === 0 ? { kind: "upToDate", base } : { kind: "path", base, snapshots };
 }
 

@@ -25,7 +25,10 @@ export function orderSteps(plan: ReplicationPlan): OrderedStep[] {
   for (const { filesystem, ...entry } of plan.filesystems) {
     if (entry.outcome !== "steps") continue;
     const parents = entry.onReceiver ? [] : ancestorsOf(filesystem).filter((parent) => blocking.has(parent));
-    let key = Math.max(...parents.map((parent) => lastKey.get(parent) ?? Number.NEGATIVE_INFINITY), Number.NEGATIVE_INFINITY);
+    let key = Math.max(
+      ...parents.map((parent) => lastKey.get(parent) ?? Number.NEGATIVE_INFINITY),
+      Number.NEGATIVE_INFINITY,
+    );
     for (const [index, step] of entry.steps.entries()) {
       key = Math.max(key, step.to.creationSec);
       if (index === 0) lastKey.set(filesystem, key);

@@ -24,7 +24,12 @@ export function buildSteps(
   replication: ReplicationOptions,
 ): Step[] {
   const { protection, bundle } = replication;
-  const step = (from: FilesystemVersion | undefined, to: FilesystemVersion, receiverHasIt: boolean, token?: string): Step => ({
+  const step = (
+    from: FilesystemVersion | undefined,
+    to: FilesystemVersion,
+    receiverHasIt: boolean,
+    token?: string,
+  ): Step => ({
     filesystem: sender.filesystem,
     type: sender.type,
     from,
@@ -47,13 +52,18 @@ export function buildSteps(
 function bundleSteps(steps: readonly Step[], sender: FilesystemState): Step[] {
   const snapshots = sender.versions.filter(({ kind }) => kind === "snapshot");
   const position = new Map(snapshots.map(({ guid }, index) => [guid, index]));
-  const follows = (from: FilesystemVersion, to: FilesystemVersion) => position.get(to.guid) === (position.get(from.guid) ?? -2) + 1;
+  const follows = (from: FilesystemVersion, to: FilesystemVersion) =>
+    position.get(to.guid) === (position.get(from.guid) ?? -2) + 1;
   const bundled: Step[] = [];
   for (const step of steps) {
     const last = bundled.at(-1);
     const joins =
-      last?.from?.kind === "snapshot" && last.resumeToken === undefined && follows(last.to, step.to) && (last.via.length > 0 || follows(last.from, last.to));
-    if (last !== undefined && joins) bundled[bundled.length - 1] = { ...last, via: [...last.via, last.to], to: step.to };
+      last?.from?.kind === "snapshot" &&
+      last.resumeToken === undefined &&
+      follows(last.to, step.to) &&
+      (last.via.length > 0 || follows(last.from, last.to));
+    if (last !== undefined && joins)
+      bundled[bundled.length - 1] = { ...last, via: [...last.via, last.to], to: step.to };
     else bundled.push(step);
   }
   return bundled;
@@ -75,5 +85,7 @@ export function isChosen(snapshot: FilesystemVersion, replication: ChoiceOptions
 
 /** `@a` for messages about steps. */
 export function stepName(step: Pick<Step, "from" | "to">): string {
-  return step.from === undefined ? `full ${relativeName(step.to)}` : `${relativeName(step.from)} → ${relativeName(step.to)}`;
+  return step.from === undefined
+    ? `full ${relativeName(step.to)}`
+    : `${relativeName(step.from)} → ${relativeName(step.to)}`;
 }

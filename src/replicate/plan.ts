@@ -24,7 +24,12 @@ export interface Healing {
 }
 
 export type FilesystemPlan = { readonly filesystem: string } & (
-  | { readonly outcome: "steps"; readonly preparations: readonly Preparation[]; readonly steps: readonly Step[]; readonly onReceiver: boolean }
+  | {
+      readonly outcome: "steps";
+      readonly preparations: readonly Preparation[];
+      readonly steps: readonly Step[];
+      readonly onReceiver: boolean;
+    }
   | {
       readonly outcome: "upToDate";
       readonly at: FilesystemVersion;
@@ -67,7 +72,11 @@ export function planReplication(input: PlanInput): ReplicationPlan {
   };
 }
 
-function planFilesystem(sender: FilesystemState, receiver: FilesystemState | undefined, input: PlanInput): FilesystemPlan {
+function planFilesystem(
+  sender: FilesystemState,
+  receiver: FilesystemState | undefined,
+  input: PlanInput,
+): FilesystemPlan {
   const { filesystem } = sender;
   if (sender.isPlaceholder)
     return receiver === undefined || receiver.isPlaceholder
@@ -78,18 +87,39 @@ function planFilesystem(sender: FilesystemState, receiver: FilesystemState | und
   return refused(filesystem, sender.refusal, receiver !== undefined);
 }
 
-function planVersions(sender: FilesystemState, receiver: FilesystemState | undefined, input: PlanInput): FilesystemPlan {
+function planVersions(
+  sender: FilesystemState,
+  receiver: FilesystemState | undefined,
+  input: PlanInput,
+): FilesystemPlan {
   if (receiver?.resumeToken === undefined) return planPath(sender, receiver, [], input);
   const { filesystem } = sender;
   const verdict = judgeToken(input.tokens.get(filesystem), sender, receiver, input);
   if (verdict.kind === "dead") {
     if (input.policy.replication.onDeadToken === "fail")
-      return refused(filesystem, `${verdict.reason}; clear it on the receiver with zfs recv -A, or set replication.resume.on_dead_token: clear`, true);
-    return planPath(sender, { ...receiver, resumeToken: undefined }, [{ do: "clearToken", reason: verdict.reason }], input);
+      return refused(
+        filesystem,
+        `${verdict.reason}; clear it on the receiver with zfs recv -A, or set replication.resume.on_dead_token: clear`,
+        true,
+      );
+    return planPath(
+      sender,
+      { ...receiver, resumeToken: undefined },
+      [{ do: "clearToken", reason: verdict.reason }],
+      input,
+    );
   }
-  const later = chosenSnapshots(sender, input.policy.replication).filter(({ createtxg }) => createtxg > verdict.to.createtxg);
+  const later = chosenSnapshots(sender, input.policy.replication).filter(
+    ({ createtxg }) => createtxg > verdict.to.createtxg,
+  );
   const first = { from: verdict.from, to: verdict.to, resumeToken: receiver.resumeToken };
-  return { filesystem, outcome: "steps", preparations: [], onReceiver: true, steps: buildSteps(sender, receiver, first, later, input.policy.replication) };
+  return {
+    filesystem,
+    outcome: "steps",
+    preparations: [],
+    onReceiver: true,
+    steps: buildSteps(sender, receiver, first, later, input.policy.replication),
+  };
 }
 
 function planPath(
@@ -99,7 +129,9 @@ function planPath(
   input: PlanInput,
 ): FilesystemPlan {
   const { filesystem } = sender;
-  const path = incrementalPath(receiver?.versions ?? [], sender.versions, (snapshot) => isChosen(snapshot, input.policy.replication));
+  const path = incrementalPath(receiver?.versions ?? [], sender.versions, (snapshot) =>
+    isChosen(snapshot, input.policy.replication),
+  );
   switch (path.kind) {
     case "path": {
       const [next, ...later] = path.snapshots;
@@ -115,9 +147,21 @@ function planPath(
       if (path.receiver.length === 0) return planInitial(sender, receiver, preparations, input);
       if (!path.sender.some(({ kind }) => kind === "snapshot"))
         return { filesystem, outcome: "nothing", reason: "no snapshots on the sender" };
-      return planDivergence(sender, receiver, preparations, { ...path, hasChildren: hasChildren(filesystem, input) }, input);
+      return planDivergence(
+        sender,
+        receiver,
+        preparations,
+        { ...path, hasChildren: hasChildren(filesystem, input) },
+        input,
+      );
     case "diverged":
-      return planDivergence(sender, receiver, preparations, { ...path, hasChildren: hasChildren(filesystem, input) }, input);
+      return planDivergence(
+        sender,
+        receiver,
+        preparations,
+        { ...path, hasChildren: hasChildren(filesystem, input) },
+        input,
+      );
   }
 }
 
@@ -135,10 +179,18 @@ function planInitial(
   const newest = chosen.at(-1);
   if (oldest === undefined || newest === undefined) {
     const some = sender.versions.some(({ kind }) => kind === "snapshot");
-    return { filesystem, outcome: "nothing", reason: some ? "no snapshot is chosen for replication" : "no snapshots on the sender" };
+    return {
+      filesystem,
+      outcome: "nothing",
+      reason: some ? "no snapshot is chosen for replication" : "no snapshots on the sender",
+    };
   }
   if (policy === "fail")
-    return refused(filesystem, "automatic conflict resolution for initial replication is disabled in config", receiver !== undefined);
+    return refused(
+      filesystem,
+      "automatic conflict resolution for initial replication is disabled in config",
+      receiver !== undefined,
+    );
   // An aborted initial receive takes its filesystem with it; any other without snapshots is somebody's data.
   const cleared = preparations.some((preparation) => preparation.do === "clearToken" || preparation.do === "setAside");
   if (receiver !== undefined && !receiver.isPlaceholder && !cleared)
@@ -172,7 +224,10 @@ function planDivergence(
       const base = receiver.versions.find(({ kind, guid }) => kind === "snapshot" && guid === conflict.common.guid);
       if (base === undefined) return unresolved;
       const gone = new Set(conflict.receiverOnly.map(({ guid }) => guid));
-      const rolledBack = { ...receiver, versions: receiver.versions.filter(({ kind, guid }) => kind === "bookmark" || !gone.has(guid)) };
+      const rolledBack = {
+        ...receiver,
+        versions: receiver.versions.filter(({ kind, guid }) => kind === "bookmark" || !gone.has(guid)),
+      };
       const rollback: Preparation = { do: "rollback", to: base, destroys: conflict.receiverOnly };
       return planPath(sender, rolledBack, [...preparations, rollback], input);
     }
@@ -190,7 +245,9 @@ function planUpToDate(
   const received = receiver?.versions.find(({ kind, guid }) => kind === "snapshot" && guid === at.guid);
   const cursorTo = senderIsTidy(sender, at, guarantee, input.senderJob) ? undefined : at;
   const lastReceivedTo =
-    received === undefined || receiver === undefined || receiverIsTidy(receiver, received, guarantee, input.receiverJob) ? undefined : received;
+    received === undefined || receiver === undefined || receiverIsTidy(receiver, received, guarantee, input.receiverJob)
+      ? undefined
+      : received;
   const healing = cursorTo === undefined && lastReceivedTo === undefined ? undefined : { cursorTo, lastReceivedTo };
   return { filesystem: sender.filesystem, outcome: "upToDate", at, preparations, healing, guarantee };
 }

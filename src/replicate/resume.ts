@@ -23,11 +23,18 @@ export function judgeToken(
     return dead(`resume token is of another filesystem (\`toname\` = ${JSON.stringify(token.toName)})`);
   const to = sender.versions.find(({ kind, guid }) => kind === "snapshot" && guid === token.toGuid);
   if (to === undefined)
-    return dead(`resume token \`toguid\` = ${token.toGuid} not found on sender (\`toname\` = ${JSON.stringify(token.toName)})`);
+    return dead(
+      `resume token \`toguid\` = ${token.toGuid} not found on sender (\`toname\` = ${JSON.stringify(token.toName)})`,
+    );
   if (!isChosen(to, policy.replication)) return dead(`@${to.name} is not chosen for replication any more`);
-  const newest = receiver.versions.filter(({ kind }) => kind === "snapshot").sort(compareVersions).at(-1);
+  const newest = receiver.versions
+    .filter(({ kind }) => kind === "snapshot")
+    .sort(compareVersions)
+    .at(-1);
   if (token.fromGuid !== newest?.guid)
-    return dead(`the receiver's newest snapshot is not the one that the interrupted receive of @${to.name} started from`);
+    return dead(
+      `the receiver's newest snapshot is not the one that the interrupted receive of @${to.name} started from`,
+    );
   if (token.fromGuid === undefined) return { kind: "resume", from: undefined, to };
   const from = sender.versions.findLast(({ guid }) => guid === token.fromGuid);
   if (from === undefined) return dead(`resume token \`fromguid\` = ${token.fromGuid} not found on sender`);

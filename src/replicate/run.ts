@@ -10,7 +10,7 @@ import { count } from "../report/format.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import { relativeName } from "../zfs/version.ts";
 import { describeConflict, summarizeConflict } from "./conflict.ts";
-import { executeReplication, type ExecuteListener, type FilesystemResult } from "./execute.ts";
+import { type ExecuteListener, executeReplication, type FilesystemResult } from "./execute.ts";
 import type { OrderedStep } from "./order.ts";
 import { type FilesystemPlan, planReplication, type ReplicationPlan } from "./plan.ts";
 import { showPlan } from "./show.ts";
@@ -32,8 +32,10 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
   const endpoints = await openEndpoints(job, { ...invocation, warn });
   try {
     const first = await observeAndPlan(job, endpoints, invocation, undefined);
-    for (const problem of first.problems) reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
-    if (first.plan.filesystems.length === 0 && first.problems.length > 0) throw new FailedError(first.problems.join("; "));
+    for (const problem of first.problems)
+      reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
+    if (first.plan.filesystems.length === 0 && first.problems.length > 0)
+      throw new FailedError(first.problems.join("; "));
     if (invocation.dryRun) return await showPlan(job, first.plan, endpoints, invocation);
     return await attempts(job, first, endpoints, invocation);
   } finally {
@@ -57,7 +59,8 @@ async function observeAndPlan(
   const wanted = new Set(senderSide.filesystems.map(({ filesystem }) => filesystem));
   const tokens = new Map<string, ResumeToken | undefined>();
   for (const { filesystem, resumeToken } of receiverSide.filesystems)
-    if (resumeToken !== undefined && wanted.has(filesystem)) tokens.set(filesystem, await sender.decodeToken(resumeToken));
+    if (resumeToken !== undefined && wanted.has(filesystem))
+      tokens.set(filesystem, await sender.decodeToken(resumeToken));
   const plan = planReplication({
     sender: senderSide.filesystems,
     receiver: receiverSide.filesystems,
@@ -67,12 +70,18 @@ async function observeAndPlan(
     policy: { replication: job.replication, conflictResolution: job.conflictResolution },
     setAsideSuffix: `.diverged-${new Date(invocation.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
   });
-  const filesystems = only === undefined ? plan.filesystems : plan.filesystems.filter(({ filesystem }) => only.has(filesystem));
+  const filesystems =
+    only === undefined ? plan.filesystems : plan.filesystems.filter(({ filesystem }) => only.has(filesystem));
   return { plan: { filesystems }, problems: [...senderSide.problems, ...receiverSide.problems] };
 }
 
 /** Executes; plans and executes again what failed for a reason that may pass (`replication.retry`). */
-async function attempts(job: ReplicationJob, first: Planned, endpoints: Endpoints, invocation: Invocation): Promise<PhaseResult> {
+async function attempts(
+  job: ReplicationJob,
+  first: Planned,
+  endpoints: Endpoints,
+  invocation: Invocation,
+): Promise<PhaseResult> {
   const { attempts: maxAttempts, backoffSec } = job.replication.retry;
   const results = new Map<string, FilesystemResult>();
   let { plan } = first;
@@ -85,7 +94,9 @@ async function attempts(job: ReplicationJob, first: Planned, endpoints: Endpoint
     if (again.length === 0 || attempt >= maxAttempts || invocation.timeUp.aborted) break;
     const pauseSec = backoffSec * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
     for (const filesystem of again) reportRetry(job, filesystem, results.get(filesystem)?.error, pauseSec, invocation);
-    await delay(pauseSec * 1000, undefined, { signal: AbortSignal.any([invocation.interrupted, invocation.timeUp]) }).catch(() => undefined);
+    await delay(pauseSec * 1000, undefined, {
+      signal: AbortSignal.any([invocation.interrupted, invocation.timeUp]),
+    }).catch(() => undefined);
     invocation.interrupted.throwIfAborted();
     if (invocation.timeUp.aborted) break;
     plan = (await observeAndPlan(job, endpoints, invocation, new Set(again))).plan;
@@ -93,7 +104,12 @@ async function attempts(job: ReplicationJob, first: Planned, endpoints: Endpoint
   return report(job, first, [...results.values()], endpoints, invocation);
 }
 
-function execute(job: ReplicationJob, plan: ReplicationPlan, endpoints: Endpoints, invocation: Invocation): Promise<FilesystemResult[]> {
+function execute(
+  job: ReplicationJob,
+  plan: ReplicationPlan,
+  endpoints: Endpoints,
+  invocation: Invocation,
+): Promise<FilesystemResult[]> {
   return executeReplication(plan, {
     sender: endpoints.sender,
     receiver: endpoints.receiver,
@@ -110,7 +126,8 @@ function execute(job: ReplicationJob, plan: ReplicationPlan, endpoints: Endpoint
 
 function stepListener(job: string, { reporter }: Invocation): ExecuteListener {
   return {
-    stepStarted: (step) => reporter.emit({ event: "stepStarted", resumed: step.step.resumeToken !== undefined, ...identify(job, step) }),
+    stepStarted: (step) =>
+      reporter.emit({ event: "stepStarted", resumed: step.step.resumeToken !== undefined, ...identify(job, step) }),
     stepProgress: ({ step, index, count: steps }, bytes, totalBytes) =>
       reporter.progress({ job, filesystem: step.filesystem, step: index + 1, steps, bytes, totalBytes }),
     stepDone: (step, bytes, seconds) => reporter.emit({ event: "stepDone", bytes, seconds, ...identify(job, step) }),
@@ -127,7 +144,13 @@ function isTemporary(error: Error | undefined): boolean {
   return error !== undefined && "temporary" in error && error.temporary === true;
 }
 
-function reportRetry(job: ReplicationJob, filesystem: string, error: Error | undefined, pauseSec: number, { reporter }: Invocation): void {
+function reportRetry(
+  job: ReplicationJob,
+  filesystem: string,
+  error: Error | undefined,
+  pauseSec: number,
+  { reporter }: Invocation,
+): void {
   const message = `${error?.message}; trying again in ${pauseSec.toFixed(1)} s`;
   reporter.emit({ event: "log", level: "warn", job: job.name, filesystem, message });
 }

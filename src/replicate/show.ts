@@ -8,12 +8,18 @@ import type { FilesystemPlan, ReplicationPlan } from "./plan.ts";
 import type { Step } from "./plan-steps.ts";
 import type { ReplicationJob } from "./run.ts";
 
-export async function showPlan(job: ReplicationJob, plan: ReplicationPlan, endpoints: Endpoints, invocation: Invocation): Promise<PhaseResult> {
+export async function showPlan(
+  job: ReplicationJob,
+  plan: ReplicationPlan,
+  endpoints: Endpoints,
+  invocation: Invocation,
+): Promise<PhaseResult> {
   const { reporter } = invocation;
   const estimates = await estimateAll(job, plan, endpoints, invocation);
   if (reporter.wantsText) {
     const describe = { receiverName: endpoints.receiverName, estimate: (step: Step) => estimates.get(step) };
-    for (const text of describeReplicationPlan(plan, describe)) reporter.emit({ event: "planText", job: job.name, text });
+    for (const text of describeReplicationPlan(plan, describe))
+      reporter.emit({ event: "planText", job: job.name, text });
   } else for (const filesystem of plan.filesystems) emitPlanned(job.name, filesystem, estimates, endpoints, invocation);
   const failed = plan.filesystems.filter(({ outcome }) => outcome === "conflict" || outcome === "refused").length;
   const matched = plan.filesystems.length;
@@ -56,7 +62,13 @@ function emitPlanned(
     reporter.emit({ event: "plannedConflict", job, filesystem, conflict: plan.message, explanation: [] });
   if (plan.outcome === "conflict") {
     const explanation = describeConflict(plan.conflict, endpoints.receiverName(filesystem));
-    reporter.emit({ event: "plannedConflict", job, filesystem, conflict: summarizeConflict(plan.conflict), explanation });
+    reporter.emit({
+      event: "plannedConflict",
+      job,
+      filesystem,
+      conflict: summarizeConflict(plan.conflict),
+      explanation,
+    });
   }
   if (plan.outcome !== "steps") return;
   for (const [index, step] of plan.steps.entries()) {

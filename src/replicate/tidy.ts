@@ -5,7 +5,12 @@ import { cursorName, lastReceivedHoldTag, parseCursor, stepHoldTag } from "../zf
 import type { FilesystemVersion } from "../zfs/version.ts";
 
 /** Whether the sender has exactly one abstraction of this job: the cursor at `at` (none with guarantee_nothing). */
-export function senderIsTidy(sender: FilesystemState, at: FilesystemVersion, guarantee: Guarantee, job: string): boolean {
+export function senderIsTidy(
+  sender: FilesystemState,
+  at: FilesystemVersion,
+  guarantee: Guarantee,
+  job: string,
+): boolean {
   const own = sender.versions.filter((version) => parseCursor(version)?.job === job).map(({ name }) => name);
   const expected = guarantee === "guarantee_nothing" ? [] : [cursorName(job, at.guid)];
   const held = [...sender.holds.values()].some((tags) => tags.includes(stepHoldTag(job)));
@@ -13,7 +18,12 @@ export function senderIsTidy(sender: FilesystemState, at: FilesystemVersion, gua
 }
 
 /** Whether the receiver's only last-received hold of this job is on `received` (none with guarantee_nothing). */
-export function receiverIsTidy(receiver: FilesystemState, received: FilesystemVersion, guarantee: Guarantee, job: string): boolean {
+export function receiverIsTidy(
+  receiver: FilesystemState,
+  received: FilesystemVersion,
+  guarantee: Guarantee,
+  job: string,
+): boolean {
   const tag = lastReceivedHoldTag(job);
   const held = [...receiver.holds].filter(([, tags]) => tags.includes(tag)).map(([name]) => name);
   const expected = guarantee === "guarantee_nothing" ? [] : [received.name];

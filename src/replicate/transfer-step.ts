@@ -131,4 +131,3 @@ class StallWatch {
     return this.#stall.signal.aborted;
   }
 }
-

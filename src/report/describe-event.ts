@@ -26,9 +26,18 @@ export function describeEvent(event: Event): Described {
       return { log: { level, job, message: filesystem === undefined ? message : `${filesystem}: ${message}` } };
     }
     case "snapshotTaken":
-      return { log: { level: "info", job: event.job, subsystem: "snapshot", message: `created snapshot ${event.filesystem}@${event.name}` } };
+      return {
+        log: {
+          level: "info",
+          job: event.job,
+          subsystem: "snapshot",
+          message: `created snapshot ${event.filesystem}@${event.name}`,
+        },
+      };
     case "stepStarted":
-      return { log: { level: "info", job: event.job, subsystem: "repl", message: `${event.filesystem}: ${stepText(event)}` } };
+      return {
+        log: { level: "info", job: event.job, subsystem: "repl", message: `${event.filesystem}: ${stepText(event)}` },
+      };
     case "stepDone":
       return {
         log: {
@@ -48,9 +57,23 @@ export function describeEvent(event: Event): Described {
         },
       };
     case "snapshotDestroyed":
-      return { log: { level: "info", job: event.job, subsystem: "pruning", message: `destroyed ${event.filesystem}@${event.name} on ${event.side}` } };
+      return {
+        log: {
+          level: "info",
+          job: event.job,
+          subsystem: "pruning",
+          message: `destroyed ${event.filesystem}@${event.name} on ${event.side}`,
+        },
+      };
     case "snapshotKept":
-      return { log: { level: "info", job: event.job, subsystem: "pruning", message: `kept ${event.filesystem}@${event.name} on ${event.side}: ${event.reason}` } };
+      return {
+        log: {
+          level: "info",
+          job: event.job,
+          subsystem: "pruning",
+          message: `kept ${event.filesystem}@${event.name} on ${event.side}: ${event.reason}`,
+        },
+      };
     case "planText":
       return { result: { text: event.text, optional: false } };
     case "plannedSnapshot":

@@ -8,7 +8,13 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type Phase = "snapshot" | "replicate" | "prune";
 
 export type Event =
-  | { readonly event: "log"; readonly level: LogLevel; readonly job?: string; readonly filesystem?: string; readonly message: string }
+  | {
+      readonly event: "log";
+      readonly level: LogLevel;
+      readonly job?: string;
+      readonly filesystem?: string;
+      readonly message: string;
+    }
   | { readonly event: "snapshotTaken"; readonly job: string; readonly filesystem: string; readonly name: string }
   | ({ readonly event: "stepStarted"; readonly resumed: boolean } & StepIdentity)
   | ({ readonly event: "stepDone"; readonly bytes: number; readonly seconds: number } & StepIdentity)
@@ -22,12 +28,35 @@ export type Event =
       /** Trying again may help. */
       readonly temporary: boolean;
     }
-  | { readonly event: "snapshotDestroyed"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string }
-  | { readonly event: "snapshotKept"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string; readonly reason: string }
+  | {
+      readonly event: "snapshotDestroyed";
+      readonly job: string;
+      readonly side: string;
+      readonly filesystem: string;
+      readonly name: string;
+      readonly guid: string;
+    }
+  | {
+      readonly event: "snapshotKept";
+      readonly job: string;
+      readonly side: string;
+      readonly filesystem: string;
+      readonly name: string;
+      readonly guid: string;
+      readonly reason: string;
+    }
   /** A line of a plan (`--dry-run`) for people; with `--json` the plan comes as `planned…` events instead. */
   | { readonly event: "planText"; readonly job: string; readonly text: string }
   | PlannedEvent
-  | { readonly event: "phaseDone"; readonly job: string; readonly phase: Phase; readonly side?: string; readonly done: number; readonly failed: number; readonly summary: string }
+  | {
+      readonly event: "phaseDone";
+      readonly job: string;
+      readonly phase: Phase;
+      readonly side?: string;
+      readonly done: number;
+      readonly failed: number;
+      readonly summary: string;
+    }
   /** Always the last line of `--json`. */
   | { readonly event: "end"; readonly exitCode: number; readonly error?: string; readonly hint?: string };
 
@@ -35,8 +64,23 @@ export type Event =
 export type PlannedEvent =
   | { readonly event: "plannedSnapshot"; readonly job: string; readonly filesystem: string; readonly name: string }
   | ({ readonly event: "plannedStep"; readonly resumed: boolean; readonly estimatedBytes?: number } & StepIdentity)
-  | { readonly event: "plannedConflict"; readonly job: string; readonly filesystem: string; readonly conflict: string; readonly explanation: readonly string[] }
-  | { readonly event: "plannedPrune"; readonly job: string; readonly side: string; readonly filesystem: string; readonly name: string; readonly guid: string; readonly action: "keep" | "destroy"; readonly reasons: readonly string[] };
+  | {
+      readonly event: "plannedConflict";
+      readonly job: string;
+      readonly filesystem: string;
+      readonly conflict: string;
+      readonly explanation: readonly string[];
+    }
+  | {
+      readonly event: "plannedPrune";
+      readonly job: string;
+      readonly side: string;
+      readonly filesystem: string;
+      readonly name: string;
+      readonly guid: string;
+      readonly action: "keep" | "destroy";
+      readonly reasons: readonly string[];
+    };
 
 interface StepIdentity {
   readonly job: string;

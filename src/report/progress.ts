@@ -44,9 +44,13 @@ export function progressText(progress: StepProgress, elapsedSec: number): string
   const rate = elapsedSec > 0 ? bytes / elapsedSec : 0;
   const parts = [`step ${step} of ${steps}`];
   if (totalBytes === undefined) parts.push(formatBytes(bytes));
-  else parts.push(`${formatBytes(Math.min(bytes, totalBytes))} of ${formatBytes(totalBytes)}${percent(bytes, totalBytes)}`);
+  else
+    parts.push(
+      `${formatBytes(Math.min(bytes, totalBytes))} of ${formatBytes(totalBytes)}${percent(bytes, totalBytes)}`,
+    );
   if (rate > 0) parts.push(`${formatBytes(rate)}/s`);
-  if (rate > 0 && totalBytes !== undefined && totalBytes > bytes) parts.push(`${formatDuration((totalBytes - bytes) / rate)} left`);
+  if (rate > 0 && totalBytes !== undefined && totalBytes > bytes)
+    parts.push(`${formatDuration((totalBytes - bytes) / rate)} left`);
   return `${filesystem}: ${parts.join(", ")}`;
 }
 

@@ -42,7 +42,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     wantsText: !options.json,
     emit: (event) => {
-      if (event.event === "stepDone" || event.event === "filesystemFailed") options.display?.stepEnded(event.filesystem);
+      if (event.event === "stepDone" || event.event === "filesystemFailed")
+        options.display?.stepEnded(event.filesystem);
       if (options.json) options.stdout.write(`${jsonLine(event)}\n`);
       const described = describeEvent(event);
       if (described.result !== undefined && !options.json && !(options.quiet && described.result.optional))

@@ -12,9 +12,12 @@ export interface TerminalOptions {
   readonly quiet: boolean;
 }
 
-export async function createTerminalReporter(options: TerminalOptions): Promise<{ reporter: Reporter; close: () => void }> {
+export async function createTerminalReporter(
+  options: TerminalOptions,
+): Promise<{ reporter: Reporter; close: () => void }> {
   const { stdout, stderr } = process;
-  const terminal = stderr.isTTY === true && options.logFormat === "human";
+  // A serial console may say that it has 0 columns; ora would count infinitely many lines to clear.
+  const terminal = stderr.isTTY === true && stderr.columns > 0 && options.logFormat === "human";
   const nowMs = () => Date.now();
   const display =
     terminal && !options.quiet ? (await import("./progress.ts")).createProgressDisplay(stderr, nowMs) : undefined;

@@ -77,8 +77,11 @@ function sendFlagArgs(flags: SendFlags): string[] {
 }
 
 export interface RecvRequest {
-  /** `fs@name`. */
-  readonly snapshot: string;
+  /**
+   * `fs@name`; for a stream of several snapshots (`zfs send -I`) just `fs`: zfs would give the name to the first of them
+   * and then fail on the next.
+   */
+  readonly target: string;
   /** Replace an empty placeholder (`-F`). */
   readonly force: boolean;
   /** Keep partial state for resuming (`-s`). */
@@ -92,7 +95,7 @@ export function buildRecvArgv(request: RecvRequest): string[] {
   const flags = ["-u", ...(request.force ? ["-F"] : []), ...(request.resumable ? ["-s"] : [])];
   const inherit = request.inheritProperties.flatMap((name) => ["-x", name]);
   const override = Object.entries(request.overrideProperties).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  return ["zfs", "recv", ...flags, ...inherit, ...override, request.snapshot];
+  return ["zfs", "recv", ...flags, ...inherit, ...override, request.target];
 }
 
 /** The kernel's limit for one argument list is 2 MiB with the environment; a quarter of it leaves room for both. */

@@ -13,7 +13,8 @@ export async function destroySnapshots(
   names: readonly string[],
 ): Promise<Map<string, ZfsCommandError>> {
   const failures = new Map<string, ZfsCommandError>();
-  for (const chunk of chunkArguments([...names].sort(), MAX_BATCH_BYTES)) await destroyBatch(runner, filesystem, chunk, failures);
+  for (const chunk of chunkArguments([...names].sort(), MAX_BATCH_BYTES))
+    await destroyBatch(runner, filesystem, chunk, failures);
   return failures;
 }
 

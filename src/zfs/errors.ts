@@ -40,12 +40,18 @@ const PATTERNS: readonly (readonly [ZfsErrorReason, RegExp])[] = [
   ["permission", /permission denied|Permission denied|Operation not permitted/],
   ["destination-modified", /has been modified\s+since most recent snapshot/],
   ["no-common-snapshot", /does not\s+match incremental source|incremental source .* does not exist/],
-  ["destination-missing", /unable to restore to destination|cannot receive incremental stream: destination .* does not exist/],
+  [
+    "destination-missing",
+    /unable to restore to destination|cannot receive incremental stream: destination .* does not exist/,
+  ],
   ["resume-state-available", /A resuming stream can be generated on the sending system/],
   ["destination-exists", /must specify -F to overwrite it|must destroy them to overwrite it/],
   ["stream-cut", /incomplete stream|failed to read from stream|stream ended prematurely/],
   ["stream-invalid", /invalid stream|invalid backup stream|bad magic number|checksum mismatch/],
-  ["key-not-loaded", /dataset key must be loaded|key is not loaded|encryption key not loaded|Required key not available/i],
+  [
+    "key-not-loaded",
+    /dataset key must be loaded|key is not loaded|encryption key not loaded|Required key not available/i,
+  ],
   ["held", /it's being held/],
   ["tag-exists", /tag already exists on this dataset/],
   ["tag-missing", /no such tag on this dataset/],
@@ -92,7 +98,10 @@ export class ProgramMissingError extends ZreplRunError {
   constructor(program: string, cause: unknown) {
     super(`cannot run "${program}": not found on PATH`, {
       cause,
-      hint: program === "ssh" ? "install OpenSSH's client" : "install OpenZFS's programs (Debian: zfsutils-linux) and check PATH; cron's PATH often lacks /usr/sbin",
+      hint:
+        program === "ssh"
+          ? "install OpenSSH's client"
+          : "install OpenZFS's programs (Debian: zfsutils-linux) and check PATH; cron's PATH often lacks /usr/sbin",
     });
   }
 }
@@ -107,7 +116,10 @@ export class ParseError extends ZreplRunError {
 }
 
 function describeFailure(argv: readonly string[], result: CommandResult): string {
-  const said = result.stderr.split(/\nusage:\n/, 1)[0]?.trim().replaceAll(/\s*\n\s*/g, "; ");
+  const said = result.stderr
+    .split(/\nusage:\n/, 1)[0]
+    ?.trim()
+    .replaceAll(/\s*\n\s*/g, "; ");
   const end = result.signal === undefined ? `exit status ${result.exitCode}` : `killed by ${result.signal}`;
   return said ? `${said} (${argv[0]} ${argv[1]}: ${end})` : `${shortCommand(argv)}: ${end}`;
 }

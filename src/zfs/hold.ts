@@ -44,13 +44,19 @@ interface Batch {
 }
 
 /** Finds out which snapshots a failed batch failed on: zfs names each, and has done the others. */
-async function attribute(runner: Runner, batch: Batch, result: CommandResult, failures: Map<string, ZfsCommandError>): Promise<void> {
+async function attribute(
+  runner: Runner,
+  batch: Batch,
+  result: CommandResult,
+  failures: Map<string, ZfsCommandError>,
+): Promise<void> {
   const complaints = result.stderr.split("\n").filter((line) => line !== "");
   const named = complaints.map((line) => batch.complaint.exec(line));
   if (complaints.length > 0 && !named.includes(null)) {
     for (const match of named) {
       const [line = "", snapshot = "", reason = ""] = match ?? [];
-      if (!batch.fine.test(reason)) failures.set(snapshot, new ZfsCommandError(batch.argv, { ...result, stderr: line }));
+      if (!batch.fine.test(reason))
+        failures.set(snapshot, new ZfsCommandError(batch.argv, { ...result, stderr: line }));
     }
     return;
   }

@@ -50,9 +50,25 @@ export async function listHolds(runner: Runner, snapshots: readonly string[]): P
  * The datasets at and below the roots on which a property is set locally → its value. `zfs list` can't tell local from
  * inherited.
  */
-export async function listLocalProperty(runner: Runner, property: string, roots: readonly string[]): Promise<Map<string, string>> {
+export async function listLocalProperty(
+  runner: Runner,
+  property: string,
+  roots: readonly string[],
+): Promise<Map<string, string>> {
   const types = ["-t", "filesystem,volume"];
-  const argv = ["zfs", "get", "-Hp", "-r", ...types, "-s", "local", "-o", "name,property,value,source", property, ...roots];
+  const argv = [
+    "zfs",
+    "get",
+    "-Hp",
+    "-r",
+    ...types,
+    "-s",
+    "local",
+    "-o",
+    "name,property,value,source",
+    property,
+    ...roots,
+  ];
   const result = await runner.run(argv);
   if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
   return new Map(parseProperties(result.stdout).map((record) => [record.dataset, record.value]));
@@ -64,7 +80,10 @@ export interface SnapshotIdentity {
 }
 
 /** guid and createtxg of the given snapshots or bookmarks (full names); those that are gone are absent. */
-export async function identifyVersions(runner: Runner, names: readonly string[]): Promise<Map<string, SnapshotIdentity>> {
+export async function identifyVersions(
+  runner: Runner,
+  names: readonly string[],
+): Promise<Map<string, SnapshotIdentity>> {
   const found = new Map<string, SnapshotIdentity>();
   for (const chunk of chunkArguments(names)) {
     const argv = ["zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", "name,guid,createtxg", "--", ...chunk];

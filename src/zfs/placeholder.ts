@@ -15,9 +15,22 @@ export function legacyPlaceholderHash(filesystem: string): string {
 }
 
 /** @throws {ZfsCommandError} */
-export async function createPlaceholder(runner: Runner, filesystem: string, encryption: "inherit" | "off"): Promise<void> {
+export async function createPlaceholder(
+  runner: Runner,
+  filesystem: string,
+  encryption: "inherit" | "off",
+): Promise<void> {
   const encryptionArgs = encryption === "off" ? ["-o", "encryption=off"] : [];
-  const argv = ["zfs", "create", "-o", `${PLACEHOLDER_PROPERTY}=on`, "-o", "mountpoint=none", ...encryptionArgs, filesystem];
+  const argv = [
+    "zfs",
+    "create",
+    "-o",
+    `${PLACEHOLDER_PROPERTY}=on`,
+    "-o",
+    "mountpoint=none",
+    ...encryptionArgs,
+    filesystem,
+  ];
   const result = await runner.run(argv);
   if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
 }

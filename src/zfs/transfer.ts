@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { type ChildRegistry, dieWithUs, endProcessGroup } from "./children.ts";
 import { ProgramMissingError } from "./errors.ts";
 import type { CommandResult } from "./runner.ts";
-import { throttle, type TokenBucket } from "./throttle.ts";
+import { type TokenBucket, throttle } from "./throttle.ts";
 
 /** One end of a stream: a command that is not running yet, or an open handle to another host. */
 export type StreamEnd =
@@ -59,7 +59,10 @@ export async function transferStream(
   options: TransferOptions,
   context: Context,
 ): Promise<TransferResult> {
-  const ends = (options.limits ?? []).length === 0 ? joinDirectly(source, sink, context) : joinThrottled(source, sink, options.limits ?? [], context);
+  const ends =
+    (options.limits ?? []).length === 0
+      ? joinDirectly(source, sink, context)
+      : joinThrottled(source, sink, options.limits ?? [], context);
   const stop = () => {
     for (const child of [ends.source, ends.sink]) if (child !== undefined) endProcessGroup(child);
     for (const end of [source, sink]) if (end.kind === "handle") end.abort();
@@ -105,12 +108,7 @@ function joinDirectly(source: StreamEnd, sink: StreamEnd, context: Context): Joi
   return { source: sourceChild, sink: sinkChild };
 }
 
-function joinThrottled(
-  source: StreamEnd,
-  sink: StreamEnd,
-  limits: readonly TokenBucket[],
-  context: Context,
-): Joined {
+function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly TokenBucket[], context: Context): Joined {
   const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
   const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
   const from = sourceChild?.stdout ?? (source.kind === "handle" ? source.stream : undefined);
@@ -123,7 +121,11 @@ function joinThrottled(
   return { source: sourceChild, sink: sinkChild, pump };
 }
 
-function start(argv: readonly string[], stdio: (Duplex | Readable | Writable | "pipe" | "ignore")[], context: Context): ChildProcess {
+function start(
+  argv: readonly string[],
+  stdio: (Duplex | Readable | Writable | "pipe" | "ignore")[],
+  context: Context,
+): ChildProcess {
   const [program = "", ...args] = dieWithUs(argv);
   const child = spawn(program, args, { env: context.env, stdio, detached: true });
   context.children.add(child);
@@ -136,7 +138,11 @@ function stdinOf(child: ChildProcess | undefined): Writable {
   return child.stdin;
 }
 
-async function childResult(end: StreamEnd, child: ChildProcess, onLine?: (line: string) => void): Promise<CommandResult> {
+async function childResult(
+  end: StreamEnd,
+  child: ChildProcess,
+  onLine?: (line: string) => void,
+): Promise<CommandResult> {
   const argv = end.kind === "command" ? end.argv : [];
   let stderr = "";
   let pending = "";
@@ -150,7 +156,8 @@ async function childResult(end: StreamEnd, child: ChildProcess, onLine?: (line: 
   });
   const [exitCode, signal] = await childEnd(argv, child);
   stderr += pending;
-  if (exitCode === 127 && /^setpriv: failed to execute/m.test(stderr)) throw new ProgramMissingError(argv[0] ?? "", undefined);
+  if (exitCode === 127 && /^setpriv: failed to execute/m.test(stderr))
+    throw new ProgramMissingError(argv[0] ?? "", undefined);
   return { exitCode: exitCode ?? 128, ...(signal === null ? {} : { signal }), stdout: "", stderr };
 }
 
@@ -166,6 +173,8 @@ async function childEnd(argv: readonly string[], child: ChildProcess): Promise<[
   }
 }
 
-function fulfilled(result: PromiseSettledResult<CommandResult | undefined | void> | undefined): CommandResult | undefined {
+function fulfilled(
+  result: PromiseSettledResult<CommandResult | undefined> | PromiseSettledResult<void> | undefined,
+): CommandResult | undefined {
   return result?.status === "fulfilled" && result.value !== undefined ? result.value : undefined;
 }

@@ -1,3 +1,4 @@
+import { removeDirectory } from "./cmd-mount.ts";
 import { dropSnapshot, reapDeferred, snapshotUnique } from "./content.ts";
 import { clonesOf, findDataset, openDataset, poolFor, subtree } from "./lookup.ts";
 import { nameProblem, splitName } from "./names.ts";
@@ -170,6 +171,7 @@ function removeTree(world: World, pool: Pool, all: readonly Dataset[], output: O
       output.error(`cannot destroy '${each.name}': ${refused}`);
       return;
     }
+    removeDirectory(pool, each);
     if (each.name !== pool.name) delete pool.datasets[each.name];
     else each.snapshots = [];
   }
@@ -196,6 +198,7 @@ function destroyFilesystem(world: World, name: string, options: Options): Result
   if (options.flags.has("v")) output.line(`${options.flags.has("n") ? "would" : "will"} destroy ${name}`);
   if (options.flags.has("n")) return output.result();
   syncTxg(pool);
+  removeDirectory(pool, dataset);
   delete pool.datasets[name];
   reapDeferred(pool);
   return output.result();

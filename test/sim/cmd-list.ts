@@ -8,6 +8,7 @@ import { usage } from "./usage.ts";
 import type { World } from "./world.ts";
 
 const SIZES = new Set(["used", "available", "avail", "referenced", "refer", "written", "volsize", "usedbysnapshots"]);
+const RIGHT = new Set([...SIZES, "userrefs", "createtxg", "guid", "objsetid"]);
 const ALIASES: Readonly<Record<string, string>> = { avail: "available", refer: "referenced" };
 
 /** Long names of the aliases that ZFS accepts. */
@@ -26,7 +27,7 @@ function heading(property: string): string {
 
 /** Aligned columns, as without -H. */
 function table(rows: readonly (readonly string[])[], columns: readonly string[]): string {
-  const right = columns.map((column) => SIZES.has(column));
+  const right = columns.map((column) => RIGHT.has(column));
   const all = [columns.map(heading), ...rows];
   const widths = columns.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string =>

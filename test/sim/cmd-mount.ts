@@ -1,5 +1,7 @@
+import { removeBlock } from "./content.ts";
 import { encryptionRootOf, isKeyAvailable } from "./encryption.ts";
 import { openDataset, poolFor, subtree } from "./lookup.ts";
+import { parentName } from "./names.ts";
 import { parseOptions } from "./options.ts";
 import { showProperty } from "./properties.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -14,6 +16,34 @@ export function mountIfWanted(pool: Pool, dataset: Dataset): void {
   if (dataset.kind === "volume" || !isKeyAvailable(pool, dataset)) return;
   if (shownValue(pool, dataset, "canmount") !== "on") return;
   dataset.mounted = shownValue(pool, dataset, "mountpoint").startsWith("/");
+  if (dataset.mounted) makeDirectory(pool, dataset);
+}
+
+/** The mounted filesystem in which the mountpoint's directory is, and the directory's block id. */
+function directoryOf(pool: Pool, dataset: Dataset): { readonly parent: Dataset; readonly id: string } | undefined {
+  const parent = pool.datasets[parentName(dataset.name) ?? ""];
+  if (!parent?.mounted || "mountpoint" in dataset.props) return undefined;
+  return { parent, id: `${DIRECTORY}${dataset.name.slice(parent.name.length + 1)}` };
+}
+
+const DIRECTORY = "directory ";
+const DIRECTORY_BYTES = 512;
+
+/** Mounting creates the directory in the parent filesystem, which counts as a change of the parent. */
+function makeDirectory(pool: Pool, dataset: Dataset): void {
+  const where = directoryOf(pool, dataset);
+  if (where === undefined || where.id in where.parent.content) return;
+  pool.txg += 1;
+  const block = { bytes: DIRECTORY_BYTES, stamp: -dataset.object };
+  where.parent.content = { ...where.parent.content, [where.id]: block };
+  where.parent.modifiedTxg = pool.txg;
+}
+
+/** Destroying or renaming a mounted filesystem removes its directory again. */
+export function removeDirectory(pool: Pool, dataset: Dataset): void {
+  const where = directoryOf(pool, dataset);
+  if (dataset.mounted && where !== undefined && where.id in where.parent.content)
+    removeBlock(pool, where.parent, where.id);
 }
 
 function openFilesystem(world: World, name: string): Dataset {
@@ -36,6 +66,7 @@ export function cmdMount(world: World, args: readonly string[]): Result {
   if (dataset.mounted) fail(`${what}: filesystem already mounted`);
   if (!isKeyAvailable(pool, dataset)) fail(`${what}: encryption key not loaded`);
   dataset.mounted = true;
+  makeDirectory(pool, dataset);
   return ok();
 }
 

@@ -6,6 +6,8 @@ import {
   interruptSession,
   openSession,
   type Session,
+  stopForSpace,
+  type WorldHolder,
 } from "./recv-session.ts";
 import {
   type KernelProblem,
@@ -17,7 +19,7 @@ import {
 import { CommandFailure, fail, type Result } from "./result.ts";
 import { COMPOUND_HEADER_BYTES, RECORD_BYTES, type SendStream, type Substream } from "./stream.ts";
 import { usage } from "./usage.ts";
-import type { Dataset, World } from "./world.ts";
+import type { Dataset } from "./world.ts";
 
 /** Reads the options of `zfs receive`; `abort` is the filesystem of `-A`. */
 export function parseReceive(args: readonly string[]): { options: ReceiveOptions; abort: boolean } {
@@ -41,27 +43,11 @@ export function parseReceive(args: readonly string[]): { options: ReceiveOptions
 
 const NO_STREAM = "cannot receive: failed to read from stream";
 
-/** How many bytes of input there are; the program reads until it has what it needs. */
-class Input {
-  #left: number;
-  taken = 0;
-
-  constructor(bytes: number) {
-    this.#left = bytes;
-  }
-
-  /** True if a whole record was there. */
-  take(bytes: number): boolean {
-    if (bytes > this.#left) {
-      this.taken += this.#left;
-      this.#left = 0;
-      return false;
-    }
-    this.#left -= bytes;
-    this.taken += bytes;
-    return true;
-  }
-}
+/**
+ * A receive as a sequence of wishes: each `yield` asks for so many bytes of input and gets whether they came.
+ * Between two wishes nothing else touches the world.
+ */
+export type ReceiveSteps<T = string> = Generator<number, T, boolean>;
 
 /** Text of a refusal by the kernel, as zfs_receive_one() words it. */
 function refusal(
@@ -94,53 +80,54 @@ function refusal(
 }
 
 /** The snapshot that the stream would make is there already: libzfs reads on and succeeds, if it can. */
-function skipExisting(existing: Dataset | null, substream: Substream, input: Input): boolean | null {
+function* skipExisting(existing: Dataset | null, substream: Substream): ReceiveSteps<boolean | null> {
   if (!existing?.snapshots.some((snapshot) => snapshot.guid === substream.toguid)) return null;
-  const [first, ...rest] = [...substream.records.map((record) => record.bytes), RECORD_BYTES];
-  if (!input.take(first ?? 0) || rest.length === 0) return false;
-  return rest.every((bytes) => input.take(bytes));
+  const sizes = [...substream.records.map((record) => record.bytes), RECORD_BYTES];
+  // The kernel has read the first header after BEGIN before it refused: without a second one, nothing is left to skip.
+  for (const size of sizes) if (!(yield size)) return false;
+  return sizes.length > 1;
 }
 
-/** A receive that runs: feed it, then end it. Also used by the look-alike programs. */
-export interface Receiving {
-  readonly session: Session;
+function announce(target: ReceiveTarget, substream: Substream, options: ReceiveOptions): string {
+  if (!options.verbose) return "";
+  const verb = options.dryRun ? "would receive" : "receiving";
+  const kind = substream.fromguid === null ? "full" : "incremental";
+  return `${verb} ${kind} stream of ${substream.toname} into ${target.fs}@${target.snap}\n`;
 }
 
-function receiveOne(
-  world: World,
+function* receiveOne(
+  holder: WorldHolder,
   substream: Substream,
   options: ReceiveOptions,
-  input: Input,
   compound: SendStream["compound"],
-): string {
-  const target = resolveTarget(world, substream, options);
-  let printed = "";
-  if (options.verbose || options.dryRun)
-    printed = `${options.dryRun ? "would receive" : "receiving"} ${substream.fromguid === null ? "full" : "incremental"} stream of ${substream.toname} into ${target.fs}@${target.snap}\n`;
-  if (options.dryRun) return options.verbose ? printed : "";
-  if (!input.take(substream.beginBytes - RECORD_BYTES)) fail(brokenAtStart(target, options));
-  const verdict = kernelCheck(world, target, substream, options);
+  receiver: number,
+): ReceiveSteps {
+  const printed = announce(resolveTarget(holder.world, substream, options), substream, options);
+  if (options.dryRun) return printed;
+  const hasPayload = yield substream.beginBytes - RECORD_BYTES;
+  const target = resolveTarget(holder.world, substream, options);
+  if (!hasPayload) fail(brokenAtStart(target, options));
+  const verdict = kernelCheck(holder.world, target, substream, options);
   if (verdict.errno !== null) {
-    refuse(verdict.errno, target, substream, options, input);
+    yield* refuse(verdict.errno, target, substream, options);
     return printed;
   }
-  const session = openSession(world, target, substream, options, verdict, compound, 1);
-  feed(session, substream, input);
+  const session = openSession(holder, target, substream, options, verdict, compound, receiver);
+  yield* feed(session, substream);
   const problem = closeSession(session);
-  if (problem !== null) refuse(problem, target, substream, options, input);
+  if (problem !== null) yield* refuse(problem, target, substream, options);
   return printed;
 }
 
-function refuse(
+function* refuse(
   errno: KernelProblem["errno"],
   target: ReceiveTarget,
   substream: Substream,
   options: ReceiveOptions,
-  input: Input,
-): void {
+): ReceiveSteps<void> {
   const text = refusal(target, errno, substream, options);
   if (errno !== "EEXIST") fail(text);
-  const skipped = skipExisting(target.existing, substream, input);
+  const skipped = yield* skipExisting(target.existing, substream);
   if (skipped === true) return;
   fail(skipped === false ? `${NO_STREAM}\n${text}` : text);
 }
@@ -152,52 +139,101 @@ function brokenAtStart(target: ReceiveTarget, options: ReceiveOptions): string {
     : `${target.what}: incomplete stream`;
 }
 
-function feed(session: Session, substream: Substream, input: Input): void {
-  substream.records.forEach((record, i) => {
-    if (!input.take(record.bytes)) throw new CommandFailure(interruptSession(session), 1);
-    if (acceptRecord(session, record, substream.records[i + 1])) return;
-    const { target, pool, dataset, options } = session;
-    session.partial.receiver = null;
-    if (!options.resumable) {
-      dataset.partial = null;
-      if (dataset.inconsistent) delete pool.datasets[dataset.name];
-    }
-    fail(`${target.what}: out of space`);
-  });
-  if (!input.take(RECORD_BYTES)) throw new CommandFailure(interruptSession(session), 1);
+function* feed(session: Session, substream: Substream): ReceiveSteps<void> {
+  for (const [i, record] of substream.records.entries()) {
+    if (!(yield record.bytes)) throw new CommandFailure(interruptSession(session), 1);
+    if (acceptRecord(session, record, substream.records[i + 1])) continue;
+    stopForSpace(session);
+    fail(`${session.target.what}: out of space`);
+  }
+  if (!(yield RECORD_BYTES)) throw new CommandFailure(interruptSession(session), 1);
 }
 
-function receiveAll(world: World, stream: SendStream, options: ReceiveOptions, input: Input): string {
+/** `zfs receive OPTIONS` of a stream; `receiver` is the process that does it. Throws what the program prints. */
+export function* receiveSteps(
+  holder: WorldHolder,
+  stream: SendStream,
+  options: ReceiveOptions,
+  receiver: number,
+): ReceiveSteps {
   let printed = "";
-  if (stream.compound !== null && !input.take(COMPOUND_HEADER_BYTES)) fail(NO_STREAM);
+  if (stream.compound !== null && !(yield COMPOUND_HEADER_BYTES)) fail(NO_STREAM);
   for (const substream of stream.substreams) {
-    if (!input.take(RECORD_BYTES)) fail(NO_STREAM);
-    printed += receiveOne(world, substream, options, input, stream.compound);
+    if (!(yield RECORD_BYTES)) fail(NO_STREAM);
+    printed += yield* receiveOne(holder, substream, options, stream.compound, receiver);
   }
-  if (stream.compound !== null && !input.take(RECORD_BYTES)) fail(NO_STREAM);
+  if (stream.compound !== null && !(yield RECORD_BYTES)) fail(NO_STREAM);
   return printed;
+}
+
+/** A receive that waits for its input: what runs at the same time sees a busy filesystem. */
+export class RunningReceive {
+  readonly #steps: ReceiveSteps;
+  #wish: IteratorResult<number, string> | null = null;
+  #left = 0;
+  /** Bytes taken from the input so far. */
+  taken = 0;
+  /** Set once the program has ended. */
+  result: Result | null = null;
+
+  constructor(holder: WorldHolder, stream: SendStream, options: ReceiveOptions, receiver: number) {
+    this.#steps = receiveSteps(holder, stream, options, receiver);
+    this.#advance(() => this.#steps.next());
+    this.feed(0);
+  }
+
+  /** Gives `bytes` more bytes of the stream. */
+  feed(bytes: number): void {
+    this.#left += bytes;
+    while (this.#wish?.done === false && this.#wish.value <= this.#left) {
+      this.#left -= this.#wish.value;
+      this.taken += this.#wish.value;
+      this.#advance(() => this.#steps.next(true));
+    }
+  }
+
+  /** The input ends here. */
+  end(): Result {
+    if (this.#wish?.done === false) {
+      this.taken += this.#left;
+      this.#left = 0;
+    }
+    while (this.#wish?.done === false) this.#advance(() => this.#steps.next(this.#wish?.value === 0));
+    return this.result ?? { stdout: "", stderr: "", exitCode: 0 };
+  }
+
+  #advance(step: () => IteratorResult<number, string>): void {
+    try {
+      this.#wish = step();
+      if (this.#wish.done) this.result = { stdout: this.#wish.value, stderr: "", exitCode: 0 };
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error;
+      this.#wish = null;
+      this.result = { stdout: "", stderr: error.stderr, exitCode: error.exitCode };
+    }
+  }
 }
 
 /** `zfs receive …` of the first `bytes` bytes of a stream (null: nothing was written). */
 export function cmdReceive(
-  world: World,
+  holder: WorldHolder,
   args: readonly string[],
   stream: SendStream | null,
   bytes: number,
-): Result & { taken: number } {
-  const input = new Input(bytes);
+): Result & { readonly taken: number } {
   try {
     const { options, abort } = parseReceive(args);
-    if (abort) abortPartial(world, options.target, usage("zfs receive"));
+    if (abort) abortPartial(holder.world, options.target, usage("zfs receive"));
     else if (stream === null) fail(NO_STREAM);
-    return {
-      stdout: abort || stream === null ? "" : receiveAll(world, stream, options, input),
-      stderr: "",
-      exitCode: 0,
-      taken: input.taken,
-    };
+    if (abort || stream === null) return { stdout: "", stderr: "", exitCode: 0, taken: 0 };
+    const running = new RunningReceive(holder, stream, options, IN_PROCESS);
+    running.feed(bytes);
+    return { ...running.end(), taken: running.taken };
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
-    return { stdout: "", stderr: error.stderr, exitCode: error.exitCode, taken: input.taken };
+    return { stdout: "", stderr: error.stderr, exitCode: error.exitCode, taken: 0 };
   }
 }
+
+/** Stands for a process number where there is no process. */
+const IN_PROCESS = 1;

@@ -1,5 +1,12 @@
 import { isKeyAvailable } from "./encryption.ts";
-import { type FoundSnapshot, findBookmark, findDataset, findSnapshot, snapshotByObject } from "./lookup.ts";
+import {
+  type FoundSnapshot,
+  findBookmark,
+  findDataset,
+  findSnapshot,
+  openDataset,
+  snapshotByObject,
+} from "./lookup.ts";
 import { nameProblem, splitName } from "./names.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { isPermitted } from "./permissions.ts";
@@ -116,25 +123,49 @@ function compoundOf(options: Options, to: FoundSnapshot, items: readonly SendIte
   return { properties, snapshotProperties };
 }
 
-function itemsOf(world: World, options: Options, to: FoundSnapshot): { items: SendItem[]; warning: string } {
-  const text = options.values["I"]?.[0] ?? options.values["i"]?.[0];
+function single(world: World, options: Options, to: FoundSnapshot): { items: SendItem[]; warning: string } {
+  const text = options.values["i"]?.[0];
   if (text === undefined)
     return { items: [{ to: to.snapshot, from: null, fromName: null, isClone: false }], warning: "" };
   const { name, warning } = fromName(text, to.dataset.name);
-  if (!options.flags.has("I")) {
-    const from = openFrom(world, name, to, options.flags.has("n"));
-    return { items: [{ to: to.snapshot, from: from.version, fromName: from.name, isClone: from.isClone }], warning };
-  }
-  if (name.includes("#")) fail("Error: multiple snapshots cannot be sent from a bookmark.");
-  return { items: sequence(world, name, to), warning };
+  const from = openFrom(world, name, to, options.flags.has("n"));
+  const item = { to: to.snapshot, from: from.version, fromName: from.name, isClone: from.isClone };
+  return { items: [item], warning };
 }
+
+/** -I: the start is looked up before the end. */
+function several(world: World, text: string, toName: string): { to: FoundSnapshot; items: SendItem[] } {
+  const { fs } = splitName(toName);
+  const { name } = fromName(text, fs);
+  if (name.includes("#")) fail("Error: multiple snapshots cannot be sent from a bookmark.");
+  const dataset = openDataset(world, fs);
+  const isOrigin = findSnapshot(world, name)?.snapshot.object === dataset.origin;
+  if (!isOrigin && splitName(name).fs !== fs)
+    fail(`incremental source must be in same filesystem\n${usage("zfs send")}`, 2);
+  if (findSnapshot(world, name) === undefined) fail(`cannot open '${name}': dataset does not exist`);
+  const to = openTo(world, toName);
+  return { to, items: sequence(world, name, to) };
+}
+
+interface Plan {
+  readonly to: FoundSnapshot;
+  readonly items: SendItem[];
+  readonly warning: string;
+}
+
+function oneOf(world: World, options: Options, name: string): Plan {
+  const to = openTo(world, name);
+  return { to, ...single(world, options, to) };
+}
+
+const manyOf = (world: World, start: string, name: string): Plan => ({ ...several(world, start, name), warning: "" });
 
 function sendNew(world: World, options: Options): SendOutcome {
   const [name] = options.operands;
   if (name === undefined) fail(`missing snapshot argument\n${usage("zfs send")}`, 2);
   if (options.operands.length > 1) fail(`too many arguments\n${usage("zfs send")}`, 2);
-  const to = openTo(world, name);
-  const { items, warning } = itemsOf(world, options, to);
+  const start = options.values["I"]?.[0];
+  const { to, items, warning } = start === undefined ? oneOf(world, options, name) : manyOf(world, start, name);
   if (!isPermitted(world, name, "send")) fail(`warning: cannot send '${name}': permission denied`);
   refuseUnreadable(to, options);
   const flags = sendFlags(options);

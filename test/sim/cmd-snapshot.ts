@@ -74,7 +74,7 @@ export function cmdSnapshot(world: World, args: readonly string[]): Result {
   const properties = propertyOptions("zfs snapshot", values["o"]);
   if (operands.length === 0) fail(`missing snapshot argument\n${usage("zfs snapshot")}`, 2);
   const list = targets(world, operands, flags.has("r"));
-  const wasMany = list.length > 1;
+  const wasMany = list.length > 1 || flags.has("r");
   for (const { dataset, snap } of list) {
     const name = `${dataset.name}@${snap}`;
     checkName(name, `cannot create snapshot '${name}'`, { snapshot: true, modifying: true });

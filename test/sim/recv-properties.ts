@@ -1,9 +1,9 @@
 import type { Session } from "./recv-session.ts";
-import type { Snapshot } from "./world.ts";
+import type { Dataset, Snapshot } from "./world.ts";
 
 /** Stores what -p sent, what -o sets, and leaves out what -x excludes. */
 export function storeReceived(
-  session: Pick<Session, "dataset" | "compound" | "options" | "substream">,
+  session: Pick<Session, "compound" | "options"> & { readonly dataset: Dataset },
   snapshot: Snapshot,
 ): void {
   const { dataset, compound, options } = session;

@@ -19,17 +19,38 @@ import {
   type World,
 } from "./world.ts";
 
-/** One substream on its way into a dataset. */
+/** Where a receive finds the world. A program that shares its world with others reloads it between two steps. */
+export interface WorldHolder {
+  world: World;
+}
+
+/** One substream on its way into a dataset. Refers to the dataset by number: the world may be another copy by now. */
 export interface Session {
-  readonly world: World;
-  readonly pool: Pool;
+  readonly holder: WorldHolder;
+  readonly object: number;
   readonly target: ReceiveTarget;
   readonly substream: Substream;
   readonly options: ReceiveOptions;
+  readonly fromGuid: string | null;
+  readonly compound: SendStream["compound"];
+}
+
+/** The session's things in the current world. */
+interface Live {
+  readonly world: World;
+  readonly pool: Pool;
   readonly dataset: Dataset;
   readonly partial: PartialReceive;
   readonly from: Snapshot | null;
-  readonly compound: SendStream["compound"];
+}
+
+function live(session: Session): Live {
+  const { world } = session.holder;
+  const pool = findPool(world, session.target.fs);
+  const dataset = Object.values(pool?.datasets ?? {}).find((candidate) => candidate.object === session.object);
+  if (!pool || !dataset?.partial) throw new CommandFailure(`${session.target.what}: dataset does not exist\n`, 1);
+  const from = dataset.snapshots.find((snapshot) => snapshot.guid === session.fromGuid) ?? null;
+  return { world, pool, dataset, partial: dataset.partial, from };
 }
 
 function newPartial(substream: Substream, base: Content, options: ReceiveOptions): PartialReceive {
@@ -82,7 +103,7 @@ function originContent(pool: Pool, substream: Substream): Content {
 
 /** Starts receiving after all checks have passed. */
 export function openSession(
-  world: World,
+  holder: WorldHolder,
   target: ReceiveTarget,
   substream: Substream,
   options: ReceiveOptions,
@@ -90,6 +111,7 @@ export function openSession(
   compound: SendStream["compound"],
   receiver: number,
 ): Session {
+  const { world } = holder;
   const pool = findPool(world, target.fs);
   if (pool === undefined) throw new Error(`no pool for ${target.fs}`);
   const dataset = target.existing ?? createTarget(world, pool, target, substream, compound);
@@ -97,12 +119,12 @@ export function openSession(
   if (substream.resume === null || dataset.partial === null)
     dataset.partial = newPartial(substream, verdict.from?.content ?? originContent(pool, substream), options);
   dataset.partial.receiver = receiver;
-  return { world, pool, target, substream, options, dataset, partial: dataset.partial, from: verdict.from, compound };
+  return { holder, object: dataset.object, target, substream, options, fromGuid: verdict.from?.guid ?? null, compound };
 }
 
 /** Stores one record; returns false if the pool is full. */
 export function acceptRecord(session: Session, record: StreamRecord, next: StreamRecord | undefined): boolean {
-  const { partial, pool } = session;
+  const { partial, pool } = live(session);
   if (record.block) {
     if (record.block.block.bytes > availableBytes(pool)) return false;
     partial.content = { ...partial.content, [record.block.id]: record.block.block };
@@ -116,23 +138,26 @@ export function acceptRecord(session: Session, record: StreamRecord, next: Strea
 
 /** dmu_recv_end_check(): what was created in the meantime may be in the way. */
 function endProblem(session: Session): KernelProblem["errno"] {
-  const { dataset, target, from, pool, options } = session;
+  const { target, options } = session;
+  const { dataset, from, pool } = live(session);
   if (dataset.inconsistent) return null;
   if (dataset.snapshots.some((snapshot) => snapshot.name === target.snap)) return "EEXIST";
   if (!options.force && from && dataset.modifiedTxg > from.createtxg) return "ETXTBSY";
-  const newer = newerThan(session);
-  const isStuck = newer.some((each) => Object.keys(each.holds).length > 0 || clonesOf(pool, each).length > 0);
+  const isStuck = newerThan(session).some(
+    (each) => Object.keys(each.holds).length > 0 || clonesOf(pool, each).length > 0,
+  );
   return options.force && isStuck ? "EBUSY" : null;
 }
 
 function newerThan(session: Session): Snapshot[] {
-  const { dataset, from } = session;
+  const { dataset, from } = live(session);
   return from === null ? [] : dataset.snapshots.slice(dataset.snapshots.indexOf(from) + 1);
 }
 
 /** The stream is complete: makes the snapshot. Returns an errno name if the kernel refuses. */
 export function closeSession(session: Session): KernelProblem["errno"] {
-  const { world, pool, target, substream, options, dataset, partial } = session;
+  const { target, substream, options } = session;
+  const { world, pool, dataset, partial } = live(session);
   const problem = endProblem(session);
   partial.receiver = null;
   if (problem !== null) {
@@ -152,7 +177,7 @@ export function closeSession(session: Session): KernelProblem["errno"] {
   snapshot.ivset = substream.raw ? substream.ivset : dataset.encryption && nextGuid(world);
   dataset.modifiedTxg = txg;
   if (isNew && substream.isClone) dataset.origin = originObject(pool, substream);
-  storeReceived(session, snapshot);
+  storeReceived({ ...session, dataset }, snapshot);
   if (isNew && !options.noMount) mountIfWanted(pool, dataset);
   return null;
 }
@@ -163,6 +188,13 @@ function originObject(pool: Pool, substream: Substream): number | null {
   return null;
 }
 
+/** The pool is full: what has come is kept with -s. */
+export function stopForSpace(session: Session): void {
+  const { pool, dataset, partial } = live(session);
+  partial.receiver = null;
+  if (!session.options.resumable) dropPartial(pool, dataset);
+}
+
 /** Throws away what was received so far; a filesystem that was new disappears. */
 export function dropPartial(pool: Pool, dataset: Dataset): void {
   dataset.partial = null;
@@ -171,7 +203,8 @@ export function dropPartial(pool: Pool, dataset: Dataset): void {
 
 /** The stream broke off. Keeps the state if -s was given. Returns the text to print. */
 export function interruptSession(session: Session): string {
-  const { pool, dataset, partial, target, options } = session;
+  const { target, options } = session;
+  const { pool, dataset, partial } = live(session);
   partial.receiver = null;
   syncTxg(pool);
   if (!options.resumable) {
@@ -182,6 +215,17 @@ export function interruptSession(session: Session): string {
     `${target.what}: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\n` +
     `A resuming stream can be generated on the sending system by running:\n    zfs send -t ${encodeToken(partial)}\n`
   );
+}
+
+/** What the kernel does when a receiving process dies: keeps the state of -s, throws away the rest. */
+export function stopReceivers(world: World, isGone: (receiver: number) => boolean): void {
+  for (const pool of Object.values(world.pools))
+    for (const dataset of Object.values(pool.datasets)) {
+      const { partial } = dataset;
+      if (partial === null || partial.receiver === null || !isGone(partial.receiver)) continue;
+      partial.receiver = null;
+      if (!partial.resumable) dropPartial(pool, dataset);
+    }
 }
 
 /** `zfs receive -A FS` */

@@ -72,11 +72,13 @@ function send(world: World, token: TokenContents, options: Options): SendOutcome
   return finish({ substreams: [substream], compound: null }, report, "", options);
 }
 
-/** Number of the record at the token's object and offset. */
+/** Number of the first record at or after the token's object and offset, as the kernel resumes its traversal. */
 function resumeRecord(token: TokenContents, to: FoundSnapshot, from: Snapshot | Bookmark | null): number {
   const flags = { raw: token.rawok, embed: false, compressed: false, largeBlocks: false };
   const { records } = buildSubstream(to.dataset, to.snapshot, from, flags);
-  const index = records.findIndex((record) => record.object === token.object && record.offset === token.offset);
+  const index = records.findIndex(
+    ({ object, offset }) => object > token.object || (object === token.object && offset >= token.offset),
+  );
   return index < 0 ? records.length : index;
 }
 

@@ -9,7 +9,7 @@ import { cmdHold, cmdHolds, cmdRelease } from "./cmd-hold.ts";
 import { cmdList } from "./cmd-list.ts";
 import { cmdLoadKey, cmdMount, cmdUnloadKey, cmdUnmount } from "./cmd-mount.ts";
 import { cmdProgram, type ProgramRegistry } from "./cmd-program.ts";
-import { cmdReceive } from "./cmd-recv.ts";
+import { cmdReceive, parseReceive, RunningReceive } from "./cmd-recv.ts";
 import { cmdRename } from "./cmd-rename.ts";
 import { cmdRollback } from "./cmd-rollback.ts";
 import { cmdSend } from "./cmd-send.ts";
@@ -18,6 +18,7 @@ import { cmdSnapshot } from "./cmd-snapshot.ts";
 import { addPool, cmdZpool } from "./cmd-zpool.ts";
 import { removeBlock, writeBlock } from "./content.ts";
 import { dumpWorld } from "./dump.ts";
+import { EXIT_SIGKILL, EXIT_SIGPIPE } from "./exit-codes.ts";
 import { findDataset, findSnapshot, poolFor } from "./lookup.ts";
 import { CommandFailure, type Result } from "./result.ts";
 import { type SendStream, streamBytes } from "./stream.ts";
@@ -69,10 +70,6 @@ export interface PipeResult {
   readonly bytes: number;
 }
 
-/** 128 + SIGPIPE, as a shell reports it. */
-export const EXIT_SIGPIPE = 141;
-/** 128 + SIGKILL. */
-export const EXIT_SIGKILL = 137;
 /** What fits into a pipe: a sender whose stream is smaller does not notice that the receiver has gone. */
 export const PIPE_BYTES = 65_536;
 
@@ -131,7 +128,7 @@ export class ZfsSimulator {
       const { stdout, stderr, exitCode } = cmdSend(this.world, args);
       return { stdout, stderr, exitCode };
     }
-    if (command === "receive" || command === "recv") return stripTaken(cmdReceive(this.world, args, null, 0));
+    if (command === "receive" || command === "recv") return stripTaken(cmdReceive(this, args, null, 0));
     if (command === "program") return cmdProgram(this.world, args, this.programs, this.readFile);
     if (command === "version") return { stdout: "zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n", stderr: "", exitCode: 0 };
     const problem = command === undefined ? "missing command" : `unrecognized command '${command}'`;
@@ -144,7 +141,7 @@ export class ZfsSimulator {
     const total = send.stream === null ? 0 : streamBytes(send.stream);
     const limits = [total, options.cutAfterBytes, options.killSendAfter, options.killRecvAfter];
     const reach = Math.min(...limits.filter((limit) => limit !== undefined));
-    const recv = cmdReceive(this.world, recvArgv.slice(2), reach === 0 ? null : send.stream, reach);
+    const recv = cmdReceive(this, recvArgv.slice(2), reach === 0 ? null : send.stream, reach);
     const recvKilled = options.killRecvAfter !== undefined && options.killRecvAfter === reach && reach < total;
     const sendKilled = options.killSendAfter !== undefined && options.killSendAfter === reach && reach < total;
     const isUnread = total - recv.taken > PIPE_BYTES;
@@ -163,7 +160,13 @@ export class ZfsSimulator {
   /** `zfs receive …` of the first `bytes` bytes (default: all) of a stream. */
   receive(argv: readonly string[], stream: SendStream | null, bytes?: number): Result {
     const size = stream === null ? 0 : streamBytes(stream);
-    return stripTaken(cmdReceive(this.world, argv.slice(2), stream, bytes ?? size));
+    return stripTaken(cmdReceive(this, argv.slice(2), stream, bytes ?? size));
+  }
+
+  /** Starts `zfs receive …` without any input yet: feed() and end() the result. */
+  startReceive(argv: readonly string[], stream: SendStream): RunningReceive {
+    const { options } = parseReceive(argv.slice(2));
+    return new RunningReceive(this, stream, options, 1);
   }
 
   #dataset(name: string): Dataset {

@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -15,6 +15,13 @@ const LENGTH = Number(process.env["ZREPL_RUN_CONFORMANCE_LENGTH"] ?? 25);
 const SEED = Number(process.env["ZREPL_RUN_CONFORMANCE_SEED"] ?? 1);
 /** How many disagreements to collect before giving up. */
 const MAX_DISAGREEMENTS = Number(process.env["ZREPL_RUN_CONFORMANCE_MAX"] ?? 5);
+
+/** A file that grows by one line per operation, for when the kernel hangs. */
+const TRACE = process.env["ZREPL_RUN_CONFORMANCE_TRACE"];
+
+function trace(line: string): void {
+  if (TRACE !== undefined) appendFileSync(TRACE, `${line}\n`);
+}
 
 const newPool = trackPools();
 
@@ -40,10 +47,11 @@ async function sequence(seed: number): Promise<Disagreement[]> {
   };
   const names = { source: source.name, target: target.name, keyFile, withEncryption: seed % 4 === 0 };
   const poolNames = [source.name, target.name];
+  const real = new RealZfs(dir, poolNames, mountpointOf);
   try {
-    const real = new RealZfs(dir, poolNames, mountpointOf);
-    return runSequence(real, new SimulatedZfs(sim, poolNames), new Random(seed), names, LENGTH);
+    return await runSequence(real, new SimulatedZfs(sim, poolNames), new Random(seed), names, LENGTH, trace);
   } finally {
+    real.close();
     await Promise.all(pools.map((pool) => pool.destroy()));
     rmSync(dir, { recursive: true });
   }
@@ -54,6 +62,7 @@ test("the simulated ZFS says and does what OpenZFS says and does", async () => {
   const startMs = Date.now();
   let ran = 0;
   for (let seed = SEED; seed < SEED + SEQUENCES && found.length < MAX_DISAGREEMENTS; seed++) {
+    trace(`seed ${seed}, ${found.length} found`);
     const disagreements = await sequence(seed);
     ran += 1;
     for (const { operations, differences } of disagreements)

@@ -50,13 +50,14 @@ function compareOutcomes(operation: Operation, real: Outcome, simulated: Outcome
 const WARM_UP = 5;
 
 /** Runs one sequence on both. Goes on after different words, but not after the two worlds have come apart. */
-export function runSequence(
+export async function runSequence(
   real: RealZfs,
   simulated: SimulatedZfs,
   random: Random,
   names: Names,
   length: number,
-): Disagreement[] {
+  trace: (line: string) => void,
+): Promise<Disagreement[]> {
   const generator = new Generator(simulated.sim, random, names);
   const guids = new GuidMap();
   const operations: string[] = [];
@@ -64,8 +65,9 @@ export function runSequence(
   for (let step = 0; step < length; step++) {
     const operation = step < WARM_UP ? generator.start() : generator.next();
     operations.push(describeOperation(operation));
+    trace(`  ${operations.at(-1)}`);
     simulated.sim.nowSec = Math.floor(Date.now() / 1000);
-    const [left, right] = [real.run(operation), simulated.run(operation)];
+    const [left, right] = [await real.run(operation), simulated.run(operation)];
     const outcomes = compareOutcomes(operation, left, right);
     const listings = compareListings(real.rows, simulated.rows(), guids);
     const differences = [...outcomes, ...listings];

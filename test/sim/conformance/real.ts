@@ -1,20 +1,22 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { listArgv, parseRows, type Row } from "./listing.ts";
 import { fillTokens, type Operation, type Outcome } from "./operation.ts";
+import { Shell } from "./shell.ts";
 
 const quote = (argv: readonly string[]): string => argv.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(" ");
 
-/** Runs operations on real OpenZFS: one shell per operation, which also makes the listing. */
+/** Runs operations on real OpenZFS, and lists everything after each. */
 export class RealZfs {
   readonly #dir: string;
   readonly #pools: readonly string[];
   readonly #mountpointOf: (fs: string) => string;
+  readonly #shell: Shell;
   rows: Row[] = [];
 
   constructor(dir: string, pools: readonly string[], mountpointOf: (fs: string) => string) {
     this.#dir = dir;
+    this.#shell = new Shell(dir);
     this.#pools = pools;
     this.#mountpointOf = mountpointOf;
   }
@@ -23,15 +25,9 @@ export class RealZfs {
     return this.rows.find((row) => row.name === fs)?.receive_resume_token;
   }
 
-  run(operation: Operation): Outcome {
-    for (const name of ["o1", "o2", "e1", "e2", "rc", "list"]) rmSync(this.#file(name), { force: true });
+  async run(operation: Operation): Promise<Outcome> {
     const list = `${quote(listArgv(this.#pools))} >list 2>&1`;
-    const script = `${this.#script(operation)}\n${list}\n`;
-    const shell = spawnSync("bash", ["-c", script], {
-      cwd: this.#dir,
-      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
-    });
-    if (shell.error) throw shell.error;
+    await this.#shell.run(`: >o1 >o2 >e1 >e2 >rc; ${this.#script(operation)}\n${list}`);
     this.rows = parseRows(this.#read("list"));
     return {
       exitCodes: this.#read("rc").trim().split(" ").map(Number),
@@ -40,12 +36,13 @@ export class RealZfs {
     };
   }
 
-  #file(name: string): string {
-    return join(this.#dir, name);
+  /** Ends the shell. */
+  close(): void {
+    this.#shell.close();
   }
 
   #read(name: string): string {
-    return existsSync(this.#file(name)) ? readFileSync(this.#file(name), "utf8") : "";
+    return readFileSync(join(this.#dir, name), "utf8");
   }
 
   #script(operation: Operation): string {

@@ -1,4 +1,5 @@
-import { EXIT_SIGPIPE, type ZfsSimulator } from "../simulator.ts";
+import { EXIT_SIGPIPE } from "../exit-codes.ts";
+import type { ZfsSimulator } from "../simulator.ts";
 import { streamBytes } from "../stream.ts";
 import { listArgv, parseRows, type Row } from "./listing.ts";
 import { fillTokens, type Operation, type Outcome } from "./operation.ts";

@@ -1,0 +1,6 @@
+/** 128 + SIGPIPE, as a shell reports it. */
+export const EXIT_SIGPIPE = 141;
+/** 128 + SIGKILL. */
+export const EXIT_SIGKILL = 137;
+/** 128 + SIGTERM. */
+export const EXIT_SIGTERM = 143;

@@ -1,0 +1,194 @@
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { beforeEach, describe, expect, test } from "vitest";
+import { trackPools, zfs } from "./pool.ts";
+import {
+  bookmarksOf,
+  type Changes,
+  eventsOf,
+  holdsBelow,
+  newSite,
+  PUSH_JOB,
+  processTree,
+  property,
+  type Running,
+  SINK_JOB,
+  type Site,
+  snapshotsOf,
+  zfsProcesses,
+} from "./site.ts";
+
+const STEP = `zrepl_STEP_J_${PUSH_JOB}`;
+const LAST_RECEIVED = `zrepl_last_received_J_${SINK_JOB}`;
+const MIB = 1 << 20;
+const SLOW: Changes = { push: { send: { bandwidth_limit: { max: "6 MiB" } } } };
+
+const newPool = trackPools();
+let site: Site;
+
+/** `big file` on the sender: @1 is replicated, @2 has 16 MiB more, @3 a little. */
+beforeEach(async () => {
+  site = await newSite(newPool);
+  await zfs("create", site.fs("big file"));
+  await zfs("snapshot", `${site.fs("big file")}@1`);
+  await site.succeed(["push", PUSH_JOB]);
+  await site.write("big file", "two", 16 * 1024);
+  await zfs("snapshot", `${site.fs("big file")}@2`);
+  await site.write("big file", "three", 64);
+  await zfs("snapshot", `${site.fs("big file")}@3`);
+  site.configure(SLOW);
+});
+
+/** Starts a push and waits until a few MiB of it have arrived. */
+async function startAndWait(): Promise<Running> {
+  const running = site.start(["push", PUSH_JOB]);
+  await running.event("stepStarted");
+  await sleep(1200);
+  return running;
+}
+
+async function killAndWait(running: Running, pids: readonly number[]): Promise<void> {
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  expect((await running.ended).signal).toBe("SIGKILL");
+  await expect.poll(() => zfsProcesses(site.src.name), { timeout: 5_000 }).toEqual([]);
+}
+
+/** Bytes that the receiver has of the interrupted step, as its token says. */
+async function bytesReceived(): Promise<number> {
+  const token = await property(site.replica("big file"), "receive_resume_token");
+  expect(token).toMatch(/^1-/);
+  const { stdout } = await execa("zfs", ["send", "-nvP", "-t", token]);
+  return Number(/bytes = (\S+)/.exec(stdout)?.[1]);
+}
+
+/** Runs the push to its end with a `zfs` that counts what `zfs send` really writes. */
+async function pushCounting(): Promise<{ resumed: boolean[]; bytesSent: number; seconds: number }> {
+  const countFile = join(site.dst.dir, "sent");
+  const real = (await execa("sh", ["-c", "command -v zfs"])).stdout;
+  writeFileSync(countFile, "");
+  const wrapper = join(site.dst.dir, "zfs");
+  const counted = `exec 3>&1; "$real" "$@" | tee /dev/fd/3 | wc -c >>'${countFile}'; exit "\${PIPESTATUS[0]}"`;
+  writeFileSync(wrapper, `#!/bin/bash\nreal='${real}'\nif [ "$1" = send ] && [ "$2" = -v ]; then ${counted}; fi\nexec "$real" "$@"\n`);
+  chmodSync(wrapper, 0o755);
+  site.configure();
+  const ended = await site.succeed(["push", PUSH_JOB], { env: { PATH: `${site.dst.dir}:${process.env["PATH"]}` } });
+  const counts = readFileSync(countFile, "utf8").split("\n");
+  const bytesSent = counts.reduce((sum, count) => sum + Number(count), 0);
+  return { resumed: eventsOf(ended, "stepStarted").map(({ resumed }) => resumed), bytesSent, seconds: ended.seconds };
+}
+
+/** What a finished replication leaves: all snapshots, one cursor, one hold; and the content is the sender's. */
+async function expectDone(): Promise<void> {
+  const [fs, replica] = [site.fs("big file"), site.replica("big file")];
+  expect(await snapshotsOf(replica)).toEqual(["1", "2", "3"]);
+  const guids = (dataset: string) => zfs("list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "guid", dataset);
+  expect(await guids(replica)).toBe(await guids(fs));
+  expect(await property(replica, "receive_resume_token")).toBe("-");
+  expect(await holdsBelow(fs)).toEqual([]);
+  expect(await holdsBelow(replica)).toEqual([`@3: ${LAST_RECEIVED}`]);
+  const guid = BigInt(await property(`${fs}@3`, "guid"))
+    .toString(16)
+    .padStart(16, "0");
+  expect(await bookmarksOf(fs)).toEqual([`zrepl_CURSOR_G_${guid}_J_${PUSH_JOB}`]);
+}
+
+async function expectResumes(): Promise<void> {
+  const received = await bytesReceived();
+  expect(received).toBeGreaterThan(2 * MIB);
+  expect(await holdsBelow(site.fs("big file"))).toEqual([`@1: ${STEP}`, `@2: ${STEP}`, `@3: ${STEP}`]);
+  expect(await holdsBelow(site.replica("big file"))).toEqual([`@1: ${LAST_RECEIVED}`]);
+  const { resumed, bytesSent } = await pushCounting();
+  expect(resumed).toEqual([true, false]);
+  const rest = 16 * MIB - received;
+  expect(bytesSent).toBeGreaterThan(rest);
+  expect(bytesSent).toBeLessThan(rest + MIB);
+  await expectDone();
+}
+
+describe("after kill -9 in mid-stream of", () => {
+  test("all its processes at once, the next run sends only the rest", async () => {
+    const running = await startAndWait();
+    const tree = processTree(running.pid);
+    expect(tree.length).toBeGreaterThan(2);
+    await killAndWait(running, tree);
+    await expectResumes();
+  });
+
+  test("its process group, no process is left and the next run sends only the rest", async () => {
+    const running = await startAndWait();
+    await killAndWait(running, [-running.pid]);
+    await expectResumes();
+  });
+
+  test("`zfs send` only, the same run goes on with the rest", async () => {
+    site.configure({ push: { ...SLOW.push, replication: { retry: { backoff: "1s" } } } });
+    const running = await startAndWait();
+    const sender = zfsProcesses(site.src.name).filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("\0send\0"),
+    );
+    expect(sender).toHaveLength(1);
+    process.kill(Number(sender[0]), "SIGKILL");
+    const ended = await running.ended;
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(eventsOf(ended, "stepStarted").map(({ resumed, to }) => `${to} ${resumed}`)).toEqual([
+      "@2 false",
+      "@2 true",
+      "@3 false",
+    ]);
+    await expectDone();
+  });
+});
+
+describe("a signal in mid-stream", () => {
+  test.each`
+    signal       | exitCode
+    ${"SIGTERM"} | ${143}
+    ${"SIGINT"}  | ${130}
+    ${"SIGHUP"}  | ${143}
+  `("$signal ends it with $exitCode, without a child left, and the next run sends only the rest", async (row) => {
+    const { signal, exitCode }: { signal: NodeJS.Signals; exitCode: number } = row;
+    const running = await startAndWait();
+    process.kill(running.pid, signal);
+    const ended = await running.ended;
+    expect(ended.exitCode).toBe(exitCode);
+    expect(zfsProcesses(site.src.name)).toEqual([]);
+    expect(ended.events.at(-1)).toMatchObject({ event: "end", exitCode });
+    await expectResumes();
+  });
+});
+
+test("a time limit stops the transfer cleanly: exit 1, and the next run sends only the rest", async () => {
+  const ended = await site.run(["push", "--time-limit", "2s", PUSH_JOB]);
+  expect(ended.seconds).toBeLessThan(3);
+  expect(ended.exitCode).toBe(1);
+  expect(zfsProcesses(site.src.name)).toEqual([]);
+  await expectResumes();
+});
+
+describe("an interrupted receive whose snapshot the sender has no more", () => {
+  beforeEach(async () => {
+    const running = await startAndWait();
+    await killAndWait(running, [-running.pid]);
+    await zfs("release", STEP, `${site.fs("big file")}@2`);
+    await zfs("destroy", `${site.fs("big file")}@2`);
+  });
+
+  test("is cleared, and replication goes on from the last common snapshot", async () => {
+    site.configure();
+    const ended = await site.succeed(["push", PUSH_JOB]);
+    expect(eventsOf(ended, "stepDone").map(({ from, to }) => `${from} ${to}`)).toEqual(["@1 @3"]);
+    expect(await snapshotsOf(site.replica("big file"))).toEqual(["1", "3"]);
+    expect(await property(site.replica("big file"), "receive_resume_token")).toBe("-");
+    expect(await holdsBelow(site.fs("big file"))).toEqual([]);
+  });
+
+  test("is left alone and reported with on_dead_token: fail", async () => {
+    site.configure({ push: { replication: { resume: { on_dead_token: "fail" } } } });
+    const ended = await site.run(["push", PUSH_JOB]);
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toMatch(/toguid.* not found on sender.*; clear it on the receiver with zfs recv -A/);
+    expect(await property(site.replica("big file"), "receive_resume_token")).toMatch(/^1-/);
+  });
+});
