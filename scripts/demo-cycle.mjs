@@ -18,7 +18,7 @@ const CHANGE_MIB = 30;
 const KILL_AFTER_MS = 1_500;
 
 const dir = mkdtempSync(join(realpathSync(tmpdir()), "zrepl-run-demo-"));
-const id = randomBytes(3).toString("hex");
+const id = randomBytes(2).toString("hex");
 const tank = `zrdemo-${id}-tank`;
 const vault = `zrdemo-${id}-vault`;
 const photos = `${tank}/home/photos`;
@@ -58,8 +58,8 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-/** Pools that this run has created, and nobody else. */
-const created = [];
+/** Pools that this run has tried to create. */
+const attempted = [];
 let titles = 0;
 
 try {
@@ -107,9 +107,9 @@ async function cycle() {
   await killedPush();
   say("The receiver has kept what it got, and a token that says where to go on:\n");
   await resumeToken();
-  await zfs("get", "-H", "-o", "value", "receive_resume_token", replica, { show: true, shorten: 60 });
+  await showZfs("get", "-H", "-o", "value", "receive_resume_token", replica);
   say("The sender holds both ends of the interrupted step, so that nothing can destroy them:\n");
-  await zfs("holds", ...names(await snapshots(photos)), { show: true });
+  await showHolds(photos);
 
   title("The next run resumes");
   await zreplRun("push", "-n", "laptop");
@@ -123,11 +123,11 @@ async function cycle() {
   await zreplRun("prune", "laptop");
 
   title("What is on disk");
-  await zfs("list", "-t", "snapshot", "-o", "name,guid", "-r", `${tank}/home`, `${vault}/backups`, { show: true });
+  await showZfs("list", "-t", "snapshot", "-o", "name,guid", "-r", `${tank}/home`, `${vault}/backups`);
   say("The sender's replication cursor, a bookmark: the next step starts there even if the snapshot is gone.\n");
-  await zfs("list", "-t", "bookmark", "-o", "name,guid", "-r", `${tank}/home`, { show: true });
+  await showZfs("list", "-t", "bookmark", "-o", "name,guid", "-r", `${tank}/home`);
   say("The receiver's holds on what it received last; the sender has none, no step is under way.\n");
-  await zfs("holds", ...names(await snapshots(`${tank}/home`)), ...names(await snapshots(`${vault}/backups`)), { show: true });
+  await showHolds(`${tank}/home`, `${vault}/backups`);
   await check();
 }
 
@@ -182,7 +182,9 @@ async function check() {
     if (sha256(join(dir, "tank", filesystem, file)) !== received)
       throw new Error(`${filesystem}/${file} differs between sender and receiver`);
   }
-  say(`Checked: the sender's ${ours.length} snapshots are on the receiver with the same guids, and the files are equal.`);
+  say(
+    `Checked: the sender's ${ours.length} snapshots are on the receiver with the same guids, and the files are equal.`,
+  );
 }
 
 async function snapshots(filesystem) {
@@ -192,10 +194,6 @@ async function snapshots(filesystem) {
     .split("\n")
     .map((row) => row.split("\t"))
     .map(([name, guid]) => ({ name, guid }));
-}
-
-function names(versions) {
-  return versions.map(({ name }) => name);
 }
 
 /** Replicas are not mounted; this mounts a snapshot for as long as `body` takes. */
@@ -223,8 +221,8 @@ async function createPool(name, mountpoint) {
   truncateSync(vdev, POOL_MIB * MIB);
   // cachefile=none: the pool is not remembered by the host
   const settings = ["-o", "cachefile=none", "-O", `mountpoint=${mountpoint}`, "-O", "atime=off"];
+  attempted.push(name);
   await output(["zpool", "create", ...settings, name, vdev]);
-  created.push(name);
 }
 
 async function zreplRun(...args) {
@@ -235,13 +233,22 @@ async function zreplRun(...args) {
   if (code !== 0) throw new Error(`zrepl-run ${args.join(" ")} ended with ${signal ?? `exit code ${code}`}`);
 }
 
-/** Runs zfs; `show` prints the command and its output, `shorten` cuts long lines. */
-async function zfs(...args) {
-  const { show = false, shorten = Number.POSITIVE_INFINITY } = typeof args.at(-1) === "object" ? args.pop() : {};
-  if (show) command("zfs", ...args);
-  const text = await output(["zfs", ...args]);
-  if (show) console.log(text.replaceAll(/.+/g, (line) => (line.length > shorten ? `${line.slice(0, shorten)}…` : line)));
-  return text;
+/** stdout of a zfs command. */
+function zfs(...args) {
+  return output(["zfs", ...args]);
+}
+
+/** Prints a zfs command and its output, long lines shortened. */
+async function showZfs(...args) {
+  command("zfs", ...args);
+  console.log((await zfs(...args)).replaceAll(/.{130,}/g, (line) => `${line.slice(0, 60)}…`));
+}
+
+/** `zfs holds` needs the name of every snapshot. */
+async function showHolds(...filesystems) {
+  command("zfs", "holds", ...filesystems.map((filesystem) => `$(zfs list -Ho name -t snapshot -r ${filesystem})`));
+  const versions = await Promise.all(filesystems.map(snapshots));
+  console.log(await zfs("holds", ...versions.flat().map(({ name }) => name)));
 }
 
 /** stdout of a command. */
@@ -280,11 +287,17 @@ function command(...words) {
   console.log(cyan(`$ ${words.join(" ")}`));
 }
 
-/** Destroys the pools that this run created, then removes its folder. */
+/** Destroys the pools of this run, then removes its folder. */
 async function cleanUp() {
-  for (const pool of created) await destroyPool(pool);
+  for (const pool of attempted) if (await isOurs(pool)) await destroyPool(pool);
   rmSync(dir, { recursive: true, force: true });
-  console.log(`\nCleaned up: both pools and ${dir} are gone.`);
+  console.log(`\nCleaned up: the pools and ${dir} are gone.`);
+}
+
+/** Whether a pool of this name is there and its file is in our folder. */
+async function isOurs(pool) {
+  const devices = await output(["zpool", "list", "-H", "-v", "-P", pool], undefined).catch(() => "");
+  return devices.includes(`${dir}/`);
 }
 
 /** A process that was just killed may hold the pool for a moment. */
@@ -294,7 +307,7 @@ async function destroyPool(pool) {
       await output(["zpool", "destroy", "-f", pool], undefined);
       return;
     } catch (error) {
-      if (tries < 50 && /busy/.test(error.message)) {
+      if (tries < 50 && error.message.includes("busy")) {
         await sleep(200);
         continue;
       }

@@ -32,7 +32,8 @@ async function choosePlace() {
   // a guest has a temp folder of its own
   const env = { TMPDIR: undefined };
   const named = process.env.ZREPL_RUN_TEST_GUEST?.trim();
-  if (named) return { name: "OpenZFS in the guest of $ZREPL_RUN_TEST_GUEST", command: [...named.split(/\s+/), "-w", root], env };
+  if (named)
+    return { name: "OpenZFS in the guest of $ZREPL_RUN_TEST_GUEST", command: [...named.split(/\s+/), "-w", root], env };
 
   if (existsSync(`${root}/test/guest/build`) && (await run(["test/guest/build", "--check"], {}, "ignore")) === 0)
     return { name: "OpenZFS in the project's own guest", command: ["test/guest/run", "-t", "600", "-w", root], env };

@@ -35,8 +35,8 @@ export interface PhaseResult {
 }
 
 export interface InvocationOptions extends GlobalOptions {
-  /** Seconds; undefined = none. */
-  readonly timeLimitSec?: number | undefined;
+  /** `--time-limit`, seconds; undefined = none. */
+  readonly timeLimit?: number | undefined;
 }
 
 /**
@@ -60,9 +60,9 @@ export async function withInvocation<T>(
   const timeUp = new AbortController();
   const stopListening = abortOnSignals(interrupt);
   const timer =
-    options.timeLimitSec === undefined
+    options.timeLimit === undefined
       ? undefined
-      : setTimeout(() => timeUp.abort(new FailedError("the time limit is over")), options.timeLimitSec * 1000);
+      : setTimeout(() => timeUp.abort(new FailedError("the time limit is over")), options.timeLimit * 1000);
   const runner = createRunner({
     signal: interrupt.signal,
     env,

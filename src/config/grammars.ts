@@ -1,5 +1,5 @@
 import { CronSyntaxError, parseCron } from "../snap/cron-schedule.ts";
-import { isKnownLocation } from "../snap/zone.ts";
+import { isKnownLocation } from "../zone.ts";
 import { jobNameProblem } from "../zfs/abstraction.ts";
 import { filesystemNameProblem } from "../zfs/name.ts";
 import type { FormattedText } from "./coerce.ts";

@@ -79,7 +79,7 @@ export class StepProtection {
       }
       const name = cursorName(this.#job, to.guid);
       try {
-        await this.#bookmark(filesystem, to, name, this.#of(filesystem).cursors);
+        await this.#createCursor(filesystem, to, name);
         keep.set(filesystem, kept.add(`#${name}`));
       } catch (error) {
         failures.set(filesystem, asError(error));
@@ -114,6 +114,18 @@ export class StepProtection {
       const error = failed.get(snapshot);
       if (error === undefined) this.#of(filesystem).stepHolds.add(name);
       else failures.set(filesystem, error);
+    }
+  }
+
+  /** From the snapshot, or if somebody destroyed it during the step, from its tentative cursor. */
+  async #createCursor(filesystem: string, to: FilesystemVersion, name: string): Promise<void> {
+    const own = this.#of(filesystem);
+    const tentative = tentativeCursorName(this.#job, to.guid);
+    try {
+      await this.#bookmark(filesystem, to, name, own.cursors);
+    } catch (error) {
+      if (!own.tentative.has(tentative)) throw error;
+      await this.#bookmark(filesystem, { ...to, kind: "bookmark", name: tentative }, name, own.cursors);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ZonedTime } from "./zone.ts";
+import type { ZonedTime } from "../zone.ts";
 import { zoneAbbreviation } from "./zone-abbreviation.ts";
 
 const MONTHS = "January February March April May June July August September October November December".split(" ");

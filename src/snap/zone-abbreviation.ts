@@ -1,4 +1,4 @@
-import type { ZonedTime } from "./zone.ts";
+import type { ZonedTime } from "../zone.ts";
 
 /** Intl knows abbreviations only in the language of the place; the first one that has a tz database one wins. */
 const LOCALES = ["en-US", "en-GB", "en-AU", "en-IN", "en-ZA", "en-CA"];

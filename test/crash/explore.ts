@@ -34,7 +34,8 @@ export async function explore(seed: number): Promise<Exploration> {
   }
   const dry = scenario.sim.clone();
   const clean = await push(scenario, dry);
-  if (!isClean(clean)) throw new Violation(`a run without faults failed: ${clean.error?.message ?? JSON.stringify(clean.events)}`, dry);
+  if (!isClean(clean))
+    throw new Violation(`a run without faults failed: ${clean.error?.message ?? JSON.stringify(clean.events)}`, dry);
   const counts = { faulted: 0, runs: 1 };
   for (let operation = 0; operation < clean.runner.operations.length; operation++) {
     const isTransfer = clean.runner.operations[operation]?.includes(" | ") === true;
@@ -72,24 +73,54 @@ async function withFault(
   const check = (world: ZfsSimulator) => watch.check(world);
   counts.faulted++;
   counts.runs++;
-  await push(scenario, sim, new Map([[operation, fault]]), check);
+  const first = await push(scenario, sim, new Map([[operation, fault]]), check);
+  rethrowViolation(first.error);
+  if (scenario.hostile && random.chance(0.7)) {
+    counts.faulted++;
+    counts.runs++;
+    const meddling: Fault = { kind: "user", act: (world) => meddle(scenario, world, random, watch) };
+    const operations = Array.from({ length: 4 }, (): [number, Fault] => [random.int(15), meddling]);
+    rethrowViolation((await push(scenario, sim, new Map(operations), check)).error);
+  }
   // A second accident on the way back, anywhere, of any kind; sometimes new snapshots in between.
   if (random.chance(0.3)) growHistory(sim, random, 1);
   if (random.chance(0.5)) {
     counts.faulted++;
     counts.runs++;
-    await push(scenario, sim, new Map([[random.int(12), random.pick(faultsFor(random.chance(0.5), random))]]), check);
+    const second = new Map([[random.int(12), random.pick(faultsFor(random.chance(0.5), random))]]);
+    rethrowViolation((await push(scenario, sim, second, check)).error);
   }
   counts.runs += await converge(scenario, sim, watch);
+}
+
+/** A violation found between operations looks like a failed operation to the run that it happens in. */
+function rethrowViolation(error: Error | undefined): void {
+  if (error instanceof Violation) throw error;
+}
+
+/**
+ * What users and pruning may do at any moment: destroy whatever zfs lets them, take snapshots. Not the receiver's newest
+ * snapshot: that leaves a modified filesystem that only its owner can judge, and only until its hold is there can it be done.
+ */
+function meddle(scenario: Scenario, sim: ZfsSimulator, random: Random, watch: Watch): void {
+  for (const pool of Object.values(sim.world.pools))
+    for (const { name, snapshots } of Object.values(pool.datasets)) {
+      const inReach = name.startsWith("dst/") ? snapshots.slice(0, -1) : snapshots;
+      for (const victim of inReach.filter(() => random.chance(0.6)).map((snapshot) => snapshot.name))
+        sim.exec(["zfs", "destroy", `${name}@${victim}`]);
+    }
+  if (random.chance(0.3)) growHistory(sim, random, 1);
+  if (scenario.hostile) watch.resync(sim);
 }
 
 /** Runs without faults until one is clean, then once more: that one must find nothing to do. @returns how many runs */
 export async function converge(scenario: Scenario, sim: ZfsSimulator, watch: Watch): Promise<number> {
   for (let run = 1; run <= MAX_REPAIRS; run++) {
     const outcome = await push(scenario, sim, undefined, (world) => watch.check(world));
-    if (outcome.error !== undefined && outcome.error instanceof Violation) throw outcome.error;
+    rethrowViolation(outcome.error);
     if (!isClean(outcome)) {
-      if (run === MAX_REPAIRS) throw new Violation(`does not converge: ${outcome.error?.message ?? JSON.stringify(outcome.events)}`, sim);
+      if (run === MAX_REPAIRS)
+        throw new Violation(`does not converge: ${outcome.error?.message ?? JSON.stringify(outcome.events)}`, sim);
       continue;
     }
     const again = await push(scenario, sim, undefined, (world) => watch.check(world));

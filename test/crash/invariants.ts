@@ -23,9 +23,10 @@ export class Watch {
     this.#foreign = foreignAbstractions(scenario.sim);
   }
 
-  /** Someone else destroyed these: it is not our loss. */
-  forget(dataset: string, guid: string): void {
-    this.#known.get(dataset)?.delete(guid);
+  /** Somebody else has just changed the world: what is missing now is not our loss. */
+  resync(sim: ZfsSimulator): void {
+    this.#known.clear();
+    for (const dataset of allDatasets(sim)) this.#nothingLost(dataset, sim);
   }
 
   /** Holds at every moment. */
@@ -45,13 +46,15 @@ export class Watch {
   /** The receiver's newest snapshot is a base: the sender has it, or a bookmark of it. */
   #baseExists(sender: Dataset, receiver: Dataset, sim: ZfsSimulator): void {
     const newest = receiver.snapshots.at(-1);
-    if (newest === undefined) return;
-    const has = [...sender.snapshots, ...sender.bookmarks].some(({ guid }) => guid === newest.guid);
+    const has =
+      newest === undefined || [...sender.snapshots, ...sender.bookmarks].some(({ guid }) => guid === newest.guid);
     if (!has) throw new Violation(`${sender.name} has no base for the receiver's @${newest.name}`, sim);
     if (receiver.partial === null || receiver.partial.receiver !== null) return;
-    if (this.#scenario.job.replication.protection.incremental !== "guarantee_resumability") return;
-    const { toguid } = receiver.partial;
-    if (!sender.snapshots.some(({ guid }) => guid === toguid)) throw new Violation(`${sender.name}: @to of an interrupted receive is gone`, sim);
+    const { toguid, fromguid } = receiver.partial;
+    const { initial, incremental } = this.#scenario.job.replication.protection;
+    if ((fromguid === null ? initial : incremental) !== "guarantee_resumability") return;
+    if (!sender.snapshots.some(({ guid }) => guid === toguid))
+      throw new Violation(`${sender.name}: @to of an interrupted receive is gone`, sim);
   }
 
   /** Holds when a run without faults has ended well, and another one found nothing to do. */
@@ -60,17 +63,27 @@ export class Watch {
     const guarantee = this.#scenario.job.replication.protection.incremental;
     for (const [sender, receiver] of expectedPairs(this.#scenario, sim)) {
       const newest = sender.snapshots.at(-1);
-      if (newest === undefined) continue;
+      if (newest === undefined && (receiver?.snapshots.length ?? 0) === 0) continue;
       const received = receiver?.snapshots.at(-1);
-      if (receiver === undefined || received?.guid !== newest.guid) throw new Violation(`${sender.name} is not replicated to @${newest.name}`, sim);
+      // Somebody may have destroyed the sender's newest snapshots after they were replicated.
+      const base = [...sender.snapshots, ...sender.bookmarks].find(({ guid }) => guid === received?.guid);
+      if (
+        receiver === undefined ||
+        received === undefined ||
+        base === undefined ||
+        (newest !== undefined && newest.createtxg > base.createtxg)
+      )
+        throw new Violation(`${sender.name} is not replicated to @${newest?.name}`, sim);
       if (receiver.partial !== null) throw new Violation(`${receiver.name} still has a partial receive`, sim);
-      if (receiver.props["zrepl:placeholder"]?.local === "on") throw new Violation(`${receiver.name} is marked as placeholder`, sim);
+      if (receiver.props["zrepl:placeholder"]?.local === "on")
+        throw new Violation(`${receiver.name} is marked as placeholder`, sim);
       sameContent(sender, receiver, sim);
-      senderIsTidy(sender, guarantee === "guarantee_nothing" ? [] : [cursorName(SENDER_JOB, newest.guid)], sim);
-      receiverIsTidy(receiver, guarantee === "guarantee_nothing" ? [] : [newest.name], sim);
+      senderIsTidy(sender, guarantee === "guarantee_nothing" ? [] : [cursorName(SENDER_JOB, received.guid)], sim);
+      receiverIsTidy(receiver, guarantee === "guarantee_nothing" ? [] : [received.name], sim);
     }
     const foreign = new Set(foreignAbstractions(sim));
-    for (const line of this.#foreign) if (!foreign.has(line)) throw new Violation(`foreign abstraction is gone: ${line}`, sim);
+    for (const line of this.#foreign)
+      if (!foreign.has(line)) throw new Violation(`foreign abstraction is gone: ${line}`, sim);
   }
 }
 
@@ -91,15 +104,18 @@ function sorted({ content }: Snapshot): [string, number][] {
 
 function senderIsTidy(sender: Dataset, expected: readonly string[], sim: ZfsSimulator): void {
   const own = sender.bookmarks.map(({ name }) => name).filter((name) => name.endsWith(`_J_${SENDER_JOB}`));
-  if (JSON.stringify(own) !== JSON.stringify(expected)) throw new Violation(`${sender.name}: our bookmarks are ${own}`, sim);
+  if (JSON.stringify(own) !== JSON.stringify(expected))
+    throw new Violation(`${sender.name}: our bookmarks are ${own}`, sim);
   for (const snapshot of sender.snapshots)
-    if (stepHoldTag(SENDER_JOB) in snapshot.holds) throw new Violation(`${sender.name}@${snapshot.name} has a stale step hold`, sim);
+    if (stepHoldTag(SENDER_JOB) in snapshot.holds)
+      throw new Violation(`${sender.name}@${snapshot.name} has a stale step hold`, sim);
 }
 
 function receiverIsTidy(receiver: Dataset, expected: readonly string[], sim: ZfsSimulator): void {
   const tag = lastReceivedHoldTag(RECEIVER_JOB);
   const held = receiver.snapshots.filter(({ holds }) => tag in holds).map(({ name }) => name);
-  if (JSON.stringify(held) !== JSON.stringify(expected)) throw new Violation(`${receiver.name}: last-received holds on ${held}`, sim);
+  if (JSON.stringify(held) !== JSON.stringify(expected))
+    throw new Violation(`${receiver.name}: last-received holds on ${held}`, sim);
 }
 
 function allDatasets(sim: ZfsSimulator): Dataset[] {
@@ -108,7 +124,7 @@ function allDatasets(sim: ZfsSimulator): Dataset[] {
 
 function pairs(scenario: Scenario, sim: ZfsSimulator): [Dataset, Dataset][] {
   return expectedPairs(scenario, sim).flatMap(([sender, receiver]) =>
-    receiver === undefined || receiver.inconsistent ? [] : [[sender, receiver] as [Dataset, Dataset]],
+    receiver === undefined ? [] : [[sender, receiver] as [Dataset, Dataset]],
   );
 }
 
@@ -123,10 +139,12 @@ function expectedPairs({ job }: Scenario, sim: ZfsSimulator): [Dataset, Dataset 
 function foreignAbstractions(sim: ZfsSimulator): string[] {
   const lines: string[] = [];
   for (const { name, bookmarks, snapshots } of allDatasets(sim)) {
-    for (const bookmark of bookmarks) if (!bookmark.name.endsWith(`_J_${SENDER_JOB}`)) lines.push(`${name}#${bookmark.name} ${bookmark.guid}`);
+    for (const bookmark of bookmarks)
+      if (!bookmark.name.endsWith(`_J_${SENDER_JOB}`)) lines.push(`${name}#${bookmark.name} ${bookmark.guid}`);
     for (const snapshot of snapshots)
       for (const tag of Object.keys(snapshot.holds))
-        if (tag !== stepHoldTag(SENDER_JOB) && tag !== lastReceivedHoldTag(RECEIVER_JOB)) lines.push(`${name}@${snapshot.name} ${tag}`);
+        if (tag !== stepHoldTag(SENDER_JOB) && tag !== lastReceivedHoldTag(RECEIVER_JOB))
+          lines.push(`${name}@${snapshot.name} ${tag}`);
   }
   return lines;
 }

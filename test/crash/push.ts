@@ -20,12 +20,16 @@ export function isClean(outcome: PushOutcome): boolean {
 }
 
 export async function push(
-  { job, config }: Omit<Scenario, "sim">,
+  { job, config }: Pick<Scenario, "job" | "config">,
   sim: ZfsSimulator,
   faults?: ReadonlyMap<number, Fault>,
   check?: (sim: ZfsSimulator) => void,
 ): Promise<PushOutcome> {
-  const runner = new SimRunner({ sim, ...(faults === undefined ? {} : { faults }), ...(check === undefined ? {} : { check }) });
+  const runner = new SimRunner({
+    sim,
+    ...(faults === undefined ? {} : { faults }),
+    ...(check === undefined ? {} : { check }),
+  });
   const events: Event[] = [];
   const interrupt = new AbortController();
   const invocation: Invocation = {
@@ -33,7 +37,8 @@ export async function push(
     runner: {
       // a dead process starts nothing more: like a signal, it ends the story at once
       run: (argv, options) => runner.run(argv, options).catch((error) => abortWith(interrupt, error)),
-      transfer: (source, sink, options) => runner.transfer(source, sink, options).catch((error) => abortWith(interrupt, error)),
+      transfer: (source, sink, options) =>
+        runner.transfer(source, sink, options).catch((error) => abortWith(interrupt, error)),
     },
     reporter: { emit: (event) => events.push(event), progress: () => undefined, wantsText: false },
     dryRun: false,

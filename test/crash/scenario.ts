@@ -12,6 +12,8 @@ export interface Scenario {
   readonly sim: ZfsSimulator;
   readonly job: PushJob;
   readonly config: Config;
+  /** Others destroy snapshots while we work: every base must be protected by a hold or a bookmark. */
+  readonly hostile: boolean;
 }
 
 const GUARANTEES: readonly Guarantee[] = ["guarantee_resumability", "guarantee_incremental", "guarantee_nothing"];
@@ -30,7 +32,9 @@ export function createScenario(random: Random): Scenario {
   if (random.chance(0.3)) filter.set("src", false);
   if (random.chance(0.2)) filter.set("src/a", false);
   const job = createJob(random, filter);
-  return { sim, job, config: createConfig(job) };
+  const { initial, incremental } = job.replication.protection;
+  const hostile = initial !== "guarantee_nothing" && incremental !== "guarantee_nothing";
+  return { sim, job, config: createConfig(job), hostile };
 }
 
 function createFilesystem(sim: ZfsSimulator, name: string): void {

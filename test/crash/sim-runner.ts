@@ -1,7 +1,8 @@
 /** The runner over the simulated ZFS, with faults at operation boundaries. */
 import type { CommandResult, Runner } from "../../src/zfs/runner.ts";
 import type { StreamEnd, TransferOptions, TransferResult } from "../../src/zfs/transfer.ts";
-import { EXIT_SIGKILL, EXIT_SIGPIPE, type ZfsSimulator } from "../sim/simulator.ts";
+import { EXIT_SIGKILL, EXIT_SIGPIPE } from "../sim/exit-codes.ts";
+import type { ZfsSimulator } from "../sim/simulator.ts";
 
 /** Thrown by the runner for the process that "died"; nothing it does afterwards has any effect. */
 export class Crash extends Error {}
@@ -97,7 +98,11 @@ export class SimRunner implements Runner {
   }
 }
 
-function pipeOptions(fault: Fault | undefined): { cutAfterBytes?: number; killSendAfter?: number; killRecvAfter?: number } {
+function pipeOptions(fault: Fault | undefined): {
+  cutAfterBytes?: number;
+  killSendAfter?: number;
+  killRecvAfter?: number;
+} {
   switch (fault?.kind) {
     case "crashMid":
     case "killSend":

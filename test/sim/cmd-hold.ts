@@ -83,6 +83,15 @@ function syncPool(world: World, operand: string): void {
   if (dataset !== undefined) syncTxg(poolFor(world, dataset));
 }
 
+/** With -r it is the last filesystem looked at that decides what is said. */
+function releaseProblem(world: World, operand: string, recursive: boolean): string {
+  const { fs, tail } = splitName(operand);
+  const dataset = findDataset(world, fs);
+  const last = dataset && recursive ? subtree(poolFor(world, dataset), fs).at(-1) : dataset;
+  const isThere = last?.snapshots.some((snapshot) => snapshot.name === tail) ?? false;
+  return isThere ? "no such tag on this dataset" : "dataset does not exist";
+}
+
 function releaseOne(world: World, operand: string, request: Request, output: Output): void {
   const found = resolve(world, operand, request.recursive, output, "cannot release hold from snapshot");
   const what = `cannot release hold from snapshot '${operand}'`;
@@ -93,7 +102,8 @@ function releaseOne(world: World, operand: string, request: Request, output: Out
   }
   const held = found.filter(([, snapshot]) => request.tag in snapshot.holds);
   for (const [, snapshot] of held) delete snapshot.holds[request.tag];
-  if (held.length < found.length) output.error(`${what}: no such tag on this dataset`);
+  if (request.recursive && held.length > 0) return;
+  if (held.length < found.length) output.error(`${what}: ${releaseProblem(world, operand, request.recursive)}`);
 }
 
 /** `zfs release [-r] TAG SNAPSHOT…` */
@@ -120,28 +130,39 @@ export function formatHoldTime(sec: number): string {
   return `${day} ${two(time.getUTCHours(), "0")}:${two(time.getUTCMinutes(), "0")} ${time.getUTCFullYear()}`;
 }
 
-function holdRows(world: World, operands: readonly string[], recursive: boolean, output: Output): string[][] {
-  const rows: string[][] = [];
+interface HoldTable {
+  readonly rows: string[][];
+  /** Width of the name column: that of the longest snapshot looked at, held or not. */
+  nameWidth: number;
+}
+
+function addHolds(table: HoldTable, dataset: Dataset, snap: string): void {
+  for (const snapshot of dataset.snapshots.filter((candidate) => candidate.name === snap)) {
+    const name = `${dataset.name}@${snap}`;
+    table.nameWidth = Math.max(table.nameWidth, name.length);
+    for (const [tag, sec] of Object.entries(snapshot.holds).sort(([a], [b]) => compareText(a, b)))
+      table.rows.push([name, tag, formatHoldTime(sec)]);
+  }
+}
+
+function holdRows(world: World, operands: readonly string[], recursive: boolean, output: Output): HoldTable {
+  const table: HoldTable = { rows: [], nameWidth: 4 };
   for (const operand of operands) {
     const { fs, delimiter, tail } = splitName(operand);
     const dataset = findDataset(world, fs);
     if (delimiter !== "@") output.error(`'${operand}' is not a snapshot`);
     else if (dataset === undefined || !findSnapshot(world, operand))
       output.error(`cannot open '${operand}': dataset does not exist`);
-    else
-      for (const each of recursive ? subtree(poolFor(world, dataset), fs) : [dataset])
-        for (const snapshot of each.snapshots.filter((candidate) => candidate.name === tail))
-          for (const [tag, sec] of Object.entries(snapshot.holds).sort(([a], [b]) => compareText(a, b)))
-            rows.push([`${each.name}@${tail}`, tag, formatHoldTime(sec)]);
+    else for (const each of recursive ? subtree(poolFor(world, dataset), fs) : [dataset]) addHolds(table, each, tail);
   }
-  return rows;
+  return table;
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const all = [["NAME", "TAG", "TIMESTAMP"], ...rows];
-  const width = (column: number): number => Math.max(...all.map((row) => row[column]?.length ?? 0));
-  const [name, tag] = [width(0), width(1)];
-  return all.map((row) => `${(row[0] ?? "").padEnd(name)}  ${(row[1] ?? "").padEnd(tag)}  ${row[2]}\n`).join("");
+function print({ rows, nameWidth }: HoldTable): string {
+  const tagWidth = Math.max(3, ...rows.map((row) => row[1]?.length ?? 0));
+  return [["NAME", "TAG", "TIMESTAMP"], ...rows]
+    .map(([name = "", tag = "", time]) => `${name.padEnd(nameWidth)}  ${tag.padEnd(tagWidth)}  ${time}\n`)
+    .join("");
 }
 
 /** `zfs holds [-rH] SNAPSHOT…` */
@@ -149,9 +170,9 @@ export function cmdHolds(world: World, args: readonly string[]): Result {
   const { flags, operands } = parseOptions("zfs holds", "rH", args);
   if (operands.length === 0) fail(`missing snapshot argument\n${usage("zfs holds")}`, 2);
   const output = new Output();
-  const rows = holdRows(world, operands, flags.has("r"), output);
-  if (rows.length === 0 && output.exitCode !== 0) output.error("no datasets available");
-  else if (flags.has("H")) for (const row of rows) output.line(row.join("\t"));
-  else if (rows.length > 0) output.stdout = table(rows);
+  const table = holdRows(world, operands, flags.has("r"), output);
+  if (flags.has("H")) for (const row of table.rows) output.line(row.join("\t"));
+  else output.stdout = print(table);
+  if (table.rows.length === 0 && output.exitCode !== 0) output.error("no datasets available");
   return output.result();
 }

@@ -69,8 +69,8 @@ function openFrom(world: World, name: string, to: FoundSnapshot, dryRun: boolean
   return { name, version: found.snapshot, isClone: isOrigin };
 }
 
-function notEarlier(toName: string): never {
-  return fail(`warning: cannot send '${toName}': not an earlier snapshot from the same fs`);
+function notEarlier(toName: string, reason = "not an earlier snapshot from the same fs"): never {
+  return fail(`warning: cannot send '${toName}': ${reason}`);
 }
 
 /** -I: every snapshot after `from` up to `to`. */
@@ -82,8 +82,9 @@ function sequence(world: World, name: string, to: FoundSnapshot): SendItem[] {
   const isOrigin = found !== undefined && origin?.snapshot === found.snapshot;
   const start = isOrigin ? -1 : snapshots.findIndex((snapshot) => `${to.dataset.name}@${snapshot.name}` === name);
   const end = snapshots.indexOf(to.snapshot);
+  const problem = start === end ? "is not earlier than it" : "does not exist";
   if (start >= end || (start < 0 && !isOrigin))
-    fail(`WARNING: could not send ${toName}:\nincremental source (${name}) does not exist`);
+    fail(`WARNING: could not send ${toName}:\nincremental source (${name}) ${problem}`);
   return snapshots.slice(start + 1, end + 1).map((snapshot, i) => {
     const from = start + i < 0 ? found?.snapshot : snapshots[start + i];
     return { to: snapshot, from: from ?? null, fromName: from?.name ?? null, isClone: isOrigin && i === 0 };
@@ -186,6 +187,8 @@ export function cmdSend(world: World, args: readonly string[]): SendOutcome {
     return token === undefined ? sendNew(world, options) : resumeSend(world, token, options);
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
-    return { stdout: "", stderr: error.stderr, exitCode: error.exitCode, stream: null };
+    // -I goes on to its total after it has found nothing to send
+    const total = error.stderr.startsWith("WARNING: could not send") && args.includes("-nvP") ? "size\t0\n" : "";
+    return { stdout: total, stderr: error.stderr, exitCode: error.exitCode, stream: null };
   }
 }

@@ -1,3 +1,4 @@
+import { EXIT_SIGSEGV } from "./exit-codes.ts";
 import { findDataset, poolFor, subtree } from "./lookup.ts";
 import { checkName, poolOf, splitName } from "./names.ts";
 import { parseOptions, propertyOptions } from "./options.ts";
@@ -46,7 +47,7 @@ function targets(world: World, operands: readonly string[], recursive: boolean):
     const dataset = findDataset(world, fs);
     if (dataset === undefined) fail(`cannot open '${fs}': dataset does not exist\n${usage("zfs snapshot")}`, 2);
     const all = recursive ? subtree(poolFor(world, dataset), fs) : [dataset];
-    for (const each of all.filter((candidate) => candidate === dataset || !candidate.inconsistent))
+    for (const each of all.filter((candidate) => !candidate.inconsistent))
       if (!found.some((target) => target.dataset === each && target.snap === tail))
         found.push({ dataset: each, snap: tail });
   }
@@ -74,6 +75,7 @@ export function cmdSnapshot(world: World, args: readonly string[]): Result {
   const properties = propertyOptions("zfs snapshot", values["o"]);
   if (operands.length === 0) fail(`missing snapshot argument\n${usage("zfs snapshot")}`, 2);
   const list = targets(world, operands, flags.has("r"));
+  if (list.length === 0) return { stdout: "", stderr: "", exitCode: EXIT_SIGSEGV };
   const wasMany = list.length > 1 || flags.has("r");
   for (const { dataset, snap } of list) {
     const name = `${dataset.name}@${snap}`;

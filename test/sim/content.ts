@@ -1,4 +1,4 @@
-import { clonesOf } from "./lookup.ts";
+import { clonesOf, snapshotByObject } from "./lookup.ts";
 import type { Bookmark, Content, Dataset, Pool, Snapshot, World } from "./world.ts";
 import { EMPTY_FILESYSTEM_BYTES, EMPTY_VOLUME_BYTES } from "./world.ts";
 
@@ -38,17 +38,21 @@ export const newestSnapshot = (dataset: Dataset): Snapshot | undefined => datase
 export const isModifiedSince = (dataset: Dataset, snapshot: Snapshot): boolean =>
   dataset.modifiedTxg > snapshot.createtxg;
 
+/** The snapshot that a clone started from. */
+const originOf = (pool: Pool, dataset: Dataset): Snapshot | undefined =>
+  dataset.origin === null ? undefined : snapshotByObject(pool, dataset.origin)?.snapshot;
+
 /** `written` of the live filesystem. */
-export function headWritten(dataset: Dataset): number {
-  const newest = newestSnapshot(dataset);
+export function headWritten(pool: Pool, dataset: Dataset): number {
+  const newest = newestSnapshot(dataset) ?? originOf(pool, dataset);
   if (newest === undefined) return referencedBytes(dataset, dataset.content);
   const bytes = writtenBytes(newest.content, dataset.content);
-  return bytes === 0 && isModifiedSince(dataset, newest) ? 1_024 : bytes;
+  return bytes === 0 && dataset.modifiedTxg > Math.max(newest.createtxg, dataset.createtxg) ? 1_024 : bytes;
 }
 
 /** `written` of a snapshot: against the one before it. */
-export function snapshotWritten(dataset: Dataset, snapshot: Snapshot): number {
-  const before = dataset.snapshots[dataset.snapshots.indexOf(snapshot) - 1];
+export function snapshotWritten(pool: Pool, dataset: Dataset, snapshot: Snapshot): number {
+  const before = dataset.snapshots[dataset.snapshots.indexOf(snapshot) - 1] ?? originOf(pool, dataset);
   return before === undefined
     ? referencedBytes(dataset, snapshot.content)
     : writtenBytes(before.content, snapshot.content);

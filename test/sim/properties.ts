@@ -100,7 +100,7 @@ function computedOfDataset(entry: Entry, property: string): string | undefined {
     case "logicalreferenced":
       return String(contentBytes(dataset.content));
     case "written":
-      return String(headWritten(dataset));
+      return String(headWritten(pool, dataset));
     case "mounted":
       return dataset.mounted ? "yes" : "no";
     case "objsetid":
@@ -140,7 +140,7 @@ function computedOfSnapshot(entry: Entry, property: string): string | undefined 
     case "referenced":
       return String(referencedBytes(dataset, snapshot.content));
     case "written":
-      return String(snapshotWritten(dataset, snapshot));
+      return String(snapshotWritten(pool, dataset, snapshot));
     case "userrefs":
       return String(Object.keys(snapshot.holds).length);
     case "defer_destroy":

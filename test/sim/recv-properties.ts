@@ -4,7 +4,7 @@ import type { Dataset, Snapshot } from "./world.ts";
 /** Stores what -p sent, what -o sets, and leaves out what -x excludes. */
 export function storeReceived(
   session: Pick<Session, "compound" | "options"> & { readonly dataset: Dataset },
-  snapshot: Snapshot,
+  snapshot: Snapshot | null,
 ): void {
   const { dataset, compound, options } = session;
   const sent = compound?.properties;
@@ -15,8 +15,8 @@ export function storeReceived(
     }
     for (const [name, value] of Object.entries(sent))
       if (!options.excluded.includes(name)) dataset.props[name] = { ...dataset.props[name], received: value };
-    for (const [name, value] of Object.entries(compound.snapshotProperties[snapshot.name] ?? {}))
-      if (!options.excluded.includes(name)) snapshot.props[name] = { received: value };
+    for (const [name, value] of Object.entries(compound.snapshotProperties[snapshot?.name ?? ""] ?? {}))
+      if (snapshot && !options.excluded.includes(name)) snapshot.props[name] = { received: value };
   }
   for (const [name, value] of options.overrides) dataset.props[name] = { ...dataset.props[name], local: value };
 }

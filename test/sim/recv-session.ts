@@ -119,6 +119,8 @@ export function openSession(
   if (substream.resume === null || dataset.partial === null)
     dataset.partial = newPartial(substream, verdict.from?.content ?? originContent(pool, substream), options);
   dataset.partial.receiver = receiver;
+  // Properties come before the data, and stay when a new filesystem is left half-received.
+  if (dataset.inconsistent) storeReceived({ dataset, compound, options }, null);
   return { holder, object: dataset.object, target, substream, options, fromGuid: verdict.from?.guid ?? null, compound };
 }
 

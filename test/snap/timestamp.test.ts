@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { formatGoLayout } from "../../src/snap/go-layout.ts";
 import { checkTimestampFormat, formatTimestamp } from "../../src/snap/timestamp.ts";
-import { zonedTime } from "../../src/snap/zone.ts";
+import { zonedTime } from "../../src/zone.ts";
 
 /** 2024-05-14T21:16:23Z */
 const MAY = 1_715_721_383;

@@ -238,7 +238,17 @@ export async function property(dataset: string, name: string): Promise<string> {
 export async function everything(...pools: readonly string[]): Promise<string> {
   const columns = "name,type,guid,createtxg,creation,userrefs,receive_resume_token,encryption,used,written";
   const listing = await zfs("list", "-Hp", "-r", "-t", "all", "-o", columns, ...pools);
-  const set = await zfs("get", "-Hp", "-r", "-s", "local,received", "-o", "name,property,value,source", "all", ...pools);
+  const set = await zfs(
+    "get",
+    "-Hp",
+    "-r",
+    "-s",
+    "local,received",
+    "-o",
+    "name,property,value,source",
+    "all",
+    ...pools,
+  );
   const holds = await Promise.all(pools.map((pool) => holdsBelow(pool)));
   return [listing, set, ...holds.flat()].join("\n");
 }

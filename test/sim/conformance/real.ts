@@ -27,7 +27,9 @@ export class RealZfs {
 
   async run(operation: Operation): Promise<Outcome> {
     const list = `${quote(listArgv(this.#pools))} >list 2>&1`;
-    await this.#shell.run(`: >o1 >o2 >e1 >e2 >rc; ${this.#script(operation)}\n${list}`);
+    await this.#shell.run(
+      `: >o1 >o2 >e1 >e2 >rc; ${this.#script(operation)}\nzpool sync ${quote(this.#pools)}\n${list}`,
+    );
     this.rows = parseRows(this.#read("list"));
     return {
       exitCodes: this.#read("rc").trim().split(" ").map(Number),
@@ -50,8 +52,7 @@ export class RealZfs {
     if (operation.do === "exec") return `${fill(operation.argv)} </dev/null >o1 2>e1; echo $? >rc`;
     if (operation.do === "write") {
       const path = join(this.#mountpointOf(operation.fs), operation.id);
-      const pool = operation.fs.split("/", 1)[0] ?? "";
-      return `head -c ${operation.bytes} /dev/urandom > '${path}' 2>e1; echo $? >rc; sync '${path}'; zpool sync '${pool}'`;
+      return `head -c ${operation.bytes} /dev/urandom > '${path}' 2>e1; echo $? >rc`;
     }
     const { cut } = operation;
     const [send, recv] = [fill(operation.send), fill(operation.recv)];
