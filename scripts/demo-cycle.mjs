@@ -24,7 +24,14 @@ const vault = `zrdemo-${id}-vault`;
 const photos = `${tank}/home/photos`;
 const replica = `${vault}/backups/laptop/${photos}`;
 const configFile = join(dir, "demo.yml");
-const env = { ...process.env, LC_ALL: "C", ZREPL_RUN_CONFIG: configFile };
+/** The look-alike zfs of the tests: its pools are in a file, and nothing is mounted. */
+const simulated = process.env.ZREPL_RUN_DEMO_SIMULATED === "1";
+const env = {
+  ...process.env,
+  LC_ALL: "C",
+  ZREPL_RUN_CONFIG: configFile,
+  ...(simulated ? { ZREPL_RUN_SIM_STATE: join(dir, "simulated.json") } : {}),
+};
 
 const CONFIG = `\
 global:
@@ -58,6 +65,9 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
+/** For what must be done even if we were stopped. */
+const UNSTOPPABLE = new AbortController();
+
 /** Pools that this run has tried to create. */
 const attempted = [];
 let titles = 0;
@@ -73,7 +83,7 @@ try {
 
 async function cycle() {
   say(`This is the main job of zrepl-run on ${process.env.ZREPL_RUN_DEMO_PLACE ?? "this host's OpenZFS"}.`);
-  say(`It makes two pools on files in ${dir}, which are destroyed at the end.`);
+  say(`It makes two pools ${simulated ? "in a file" : "on files"} in ${dir}, which are destroyed at the end.`);
 
   title("Two pools and a config");
   await createPool(tank, join(dir, "tank"));
@@ -81,8 +91,8 @@ async function cycle() {
   await zfs("create", `${tank}/home`);
   await zfs("create", photos);
   await zfs("create", `${vault}/backups`);
-  write("home/notes.txt", "the first line\n");
-  write("home/photos/one.raw", randomBytes(8 * MIB));
+  await write("home", "notes.txt", Buffer.from("the first line\n"));
+  await write("home/photos", "one.raw", randomBytes(8 * MIB));
   mkdirSync(join(dir, "lock"), { mode: 0o700 });
   writeFileSync(configFile, CONFIG);
   say(`${CONFIG.replaceAll(/^(?=.)/gm, "    ")}`);
@@ -94,7 +104,7 @@ async function cycle() {
 
   title("A change: only the difference is sent");
   await sleep(1_100); // the names of snapshots have seconds
-  write("home/notes.txt", "the first line\nthe second line\n");
+  await write("home", "notes.txt", Buffer.from("the first line\nthe second line\n"));
   await zreplRun("snap", "laptop");
   say("-n (--dry-run) shows the plan and changes nothing:\n");
   await zreplRun("push", "-n", "laptop");
@@ -102,7 +112,7 @@ async function cycle() {
 
   title("A large change, and kill -9 in the middle of its transfer");
   await sleep(1_100);
-  write("home/photos/two.raw", randomBytes(CHANGE_MIB * MIB));
+  await write("home/photos", "two.raw", randomBytes(CHANGE_MIB * MIB));
   await zreplRun("snap", "laptop");
   await killedPush();
   say("The receiver has kept what it got, and a token that says where to go on:\n");
@@ -172,19 +182,22 @@ async function check() {
   for (const { name, guid } of ours)
     if (!theirs.some((other) => other.guid === guid && other.name.endsWith(name)))
       throw new Error(`${name} is not on the receiver`);
+  if (!simulated) await compareFiles(theirs);
+  const files = simulated ? "" : ", and the files are equal";
+  say(`Checked: the sender's ${ours.length} snapshots are on the receiver with the same guids${files}.`);
+}
+
+async function compareFiles(received) {
   for (const [filesystem, file] of [
     ["home", "notes.txt"],
     ["home/photos", "one.raw"],
     ["home/photos", "two.raw"],
   ]) {
-    const newest = theirs.findLast(({ name }) => name.startsWith(`${vault}/backups/laptop/${tank}/${filesystem}@`));
-    const received = await mounted(newest.name, (folder) => sha256(join(folder, file)));
-    if (sha256(join(dir, "tank", filesystem, file)) !== received)
+    const newest = received.findLast(({ name }) => name.startsWith(`${vault}/backups/laptop/${tank}/${filesystem}@`));
+    const copy = await mounted(newest.name, (folder) => sha256(join(folder, file)));
+    if (sha256(join(dir, "tank", filesystem, file)) !== copy)
       throw new Error(`${filesystem}/${file} differs between sender and receiver`);
   }
-  say(
-    `Checked: the sender's ${ours.length} snapshots are on the receiver with the same guids, and the files are equal.`,
-  );
 }
 
 async function snapshots(filesystem) {
@@ -203,12 +216,14 @@ async function mounted(snapshot, body) {
   try {
     return body(folder);
   } finally {
-    await output(["umount", folder], undefined);
+    await output(["umount", folder], UNSTOPPABLE);
   }
 }
 
-function write(file, content) {
-  writeFileSync(join(dir, "tank", file), content);
+/** Writes a file on the sender. */
+async function write(filesystem, file, content) {
+  if (simulated) await zfs("write", `${tank}/${filesystem}`, String(content.length), file);
+  else writeFileSync(join(dir, "tank", filesystem, file), content);
 }
 
 function sha256(file) {
@@ -252,7 +267,7 @@ async function showHolds(...filesystems) {
 }
 
 /** stdout of a command. */
-async function output(argv, signal = stop.signal) {
+async function output(argv, { signal } = stop) {
   const child = spawn(argv[0], argv.slice(1), { env, signal, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
@@ -289,22 +304,23 @@ function command(...words) {
 
 /** Destroys the pools of this run, then removes its folder. */
 async function cleanUp() {
-  for (const pool of attempted) if (await isOurs(pool)) await destroyPool(pool);
+  for (const pool of attempted) if (simulated || (await isOurs(pool))) await destroyPool(pool);
   rmSync(dir, { recursive: true, force: true });
   console.log(`\nCleaned up: the pools and ${dir} are gone.`);
 }
 
 /** Whether a pool of this name is there and its file is in our folder. */
 async function isOurs(pool) {
-  const devices = await output(["zpool", "list", "-H", "-v", "-P", pool], undefined).catch(() => "");
-  return devices.includes(`${dir}/`);
+  const all = await output(["zpool", "list", "-H", "-o", "name"], UNSTOPPABLE);
+  if (!all.split("\n").includes(pool)) return false;
+  return (await output(["zpool", "list", "-H", "-v", "-P", pool], UNSTOPPABLE)).includes(`${dir}/`);
 }
 
 /** A process that was just killed may hold the pool for a moment. */
 async function destroyPool(pool) {
   for (let tries = 1; ; tries++) {
     try {
-      await output(["zpool", "destroy", "-f", pool], undefined);
+      await output(["zpool", "destroy", "-f", pool], UNSTOPPABLE);
       return;
     } catch (error) {
       if (tries < 50 && error.message.includes("busy")) {

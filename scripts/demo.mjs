@@ -1,4 +1,5 @@
 // npm run demo: builds zrepl-run and shows its main job (scripts/demo-cycle.mjs) on the first ZFS that there is.
+//   npm run demo -- --simulated      on the simulated ZFS of the tests, whatever there is
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
@@ -7,19 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** At the end of `npm run demo`, what to do where there is no ZFS at all. */
-const NO_ZFS = `demo: there is no OpenZFS here. Either
-  - run this as root on a host whose kernel has ZFS (the demo makes two pools on files and touches no other),
-  - build the project's own guest first, about 5 minutes, nothing is installed on the host: test/guest/build
-  - or name the command of a guest: ZREPL_RUN_TEST_GUEST='COMMAND' npm run demo`;
-
 const built = await run(["npm", "run", "--silent", "build"]);
 if (built !== 0) process.exit(built);
 const place = await choosePlace();
-if (place === undefined) {
-  console.error(NO_ZFS);
-  process.exit(1);
-}
 process.exitCode = await run([...place.command, process.execPath, "scripts/demo-cycle.mjs"], {
   ZREPL_RUN_DEMO_PLACE: place.name,
   ...place.env,
@@ -27,6 +18,7 @@ process.exitCode = await run([...place.command, process.execPath, "scripts/demo-
 
 /** The first of: this host, the guest that the user named, the project's own, the simulated ZFS. */
 async function choosePlace() {
+  if (process.argv.includes("--simulated")) return simulated();
   if (process.getuid() === 0 && existsSync("/dev/zfs")) return { name: "this host's OpenZFS", command: [] };
 
   // a guest has a temp folder of its own
@@ -38,7 +30,15 @@ async function choosePlace() {
   if (existsSync(`${root}/test/guest/build`) && (await run(["test/guest/build", "--check"], {}, "ignore")) === 0)
     return { name: "OpenZFS in the project's own guest", command: ["test/guest/run", "-t", "600", "-w", root], env };
 
-  return undefined;
+  return simulated();
+}
+
+/** Programs that look like zfs and zpool, with their pools in a file. */
+async function simulated() {
+  const code = await run([process.execPath, "scripts/build-sim.mjs"]);
+  if (code !== 0) process.exit(code);
+  const env = { PATH: `${root}/dist/sim:${process.env.PATH}`, ZREPL_RUN_DEMO_SIMULATED: "1" };
+  return { name: "the simulated ZFS of its tests (README.md says how to see it on real OpenZFS)", command: [], env };
 }
 
 /** Runs a command in the repository's root; resolves to its exit code. */

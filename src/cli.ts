@@ -10,8 +10,9 @@ import { addPull } from "./commands/pull.ts";
 import { addPush } from "./commands/push.ts";
 import { addRun } from "./commands/run.ts";
 import { addSnap } from "./commands/snap.ts";
+import { addStdinserver } from "./commands/stdinserver.ts";
 import { addVersion } from "./commands/version.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError, ZreplRunError } from "./errors.ts";
 import { reportFailure, reportSuccess } from "./report-failure.ts";
 import { version } from "./version.ts";
 
@@ -49,7 +50,7 @@ function program(args: readonly string[]) {
     });
   // yargs gives every option in camelCase too; its types know that only at the handlers
   const typed = cli as unknown as Argv<GlobalOptions>;
-  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addVersion];
+  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addStdinserver, addVersion];
   for (const add of commands) add(typed);
   return cli
     .version(version)
@@ -59,7 +60,8 @@ function program(args: readonly string[]) {
     .recommendCommands()
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message
+      throw error instanceof ZreplRunError || !message ? error : new UsageError(message);
     });
 }
 

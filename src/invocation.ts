@@ -24,6 +24,8 @@ export interface Invocation {
   readonly nowMs: () => number;
   /** The command line, for whoever finds our lock. */
   readonly command: string;
+  /** Of this process, for hooks; absent = empty. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a story made of one job. */
@@ -32,6 +34,8 @@ export interface PhaseResult {
   readonly matched: number;
   readonly done: number;
   readonly failed: number;
+  /** Filesystems that pruning refuses to empty; the job is not all done then, nor has it failed. */
+  readonly leftAlone?: number;
 }
 
 export interface InvocationOptions extends GlobalOptions {
@@ -79,6 +83,7 @@ export async function withInvocation<T>(
       timeUp: timeUp.signal,
       abort: (error) => interrupt.abort(error),
       nowMs: () => Date.now(),
+      env,
       command: ["zrepl-run", ...process.argv.slice(2)].join(" "),
     });
   } finally {

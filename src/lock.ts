@@ -36,7 +36,7 @@ export interface LockOptions {
  */
 export async function withLock<T>(options: LockOptions, body: () => Promise<T>): Promise<T> {
   fs.mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-  const path = join(options.dir, `${options.name.replaceAll(/[^\w.:-]/g, "_")}.lock`);
+  const path = lockPath(options);
   let lost = false;
   const release = await acquire(path, options, (error) => {
     lost = true;
@@ -47,6 +47,17 @@ export async function withLock<T>(options: LockOptions, body: () => Promise<T>):
   } finally {
     if (!lost) await release();
   }
+}
+
+/** Who holds a lock now; undefined = nobody, or nobody who is alive. */
+export function lockOwner(lock: Pick<LockOptions, "dir" | "name">): LockOwner | undefined {
+  const path = lockPath(lock);
+  const owner = readOwner(join(path, OWNER_FILE));
+  return owner === undefined || isProvablyDead(owner, heartbeatAgeSec(path)) ? undefined : owner;
+}
+
+function lockPath({ dir, name }: Pick<LockOptions, "dir" | "name">): string {
+  return join(dir, `${name.replaceAll(/[^\w.:-]/g, "_")}.lock`);
 }
 
 async function acquire(

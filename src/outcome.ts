@@ -9,6 +9,8 @@ import type { PhaseResult } from "./invocation.ts";
 export function settleJob(job: string, results: readonly PhaseResult[]): void {
   const failed = sum(results, ({ failed }) => failed);
   const done = sum(results, ({ done }) => done);
+  const leftAlone = sum(results, ({ leftAlone = 0 }) => leftAlone);
+  if (leftAlone > 0) throw new PartialFailure(`job ${job}: ${leftAlone} left alone, ${failed} failed, ${done} done`);
   if (failed > 0) {
     const message = `job ${job}: ${failed} failed, ${done} done`;
     throw done > 0 ? new PartialFailure(message) : new FailedError(message);

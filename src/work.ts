@@ -1,11 +1,12 @@
 /** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
-import type { PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
+import type { Job, PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
 import type { ZreplRunError } from "./errors.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
 import { withJobLock } from "./job-lock.ts";
 import { forEachJob, settleJob } from "./outcome.ts";
-import { prune, pruneLocked, type Side } from "./prune/run.ts";
-import { replicate, replicateLocked } from "./replicate/run.ts";
+import { withReplicationHooks } from "./hooks/replication.ts";
+import { hasPruning, type PruneOptions, prune, pruneLocked } from "./prune/run.ts";
+import { replicateLocked } from "./replicate/run.ts";
 import { snap } from "./snap/run.ts";
 
 export interface JobOptions extends InvocationOptions {
@@ -22,14 +23,19 @@ export function runSnap(options: JobOptions & { readonly ifDue: boolean; readonl
 
 /** `push` and `pull` @throws as `forEachJob` */
 export function runReplicate(types: readonly ("push" | "pull")[], options: JobOptions): Promise<void> {
-  return withJobsOf(options, types, async (job, invocation) => [await replicate(job, invocation)]);
+  return withJobsOf(options, types, async (job, invocation) => [
+    await withJobLock("job", job.name, invocation, () => replicateWithHooks(job, invocation)),
+  ]);
 }
 
-/** `prune` @throws as `forEachJob` */
-export function runPrune(options: JobOptions & { readonly side?: Side | undefined }): Promise<void> {
-  return withJobsOf(options, ["snap", "push", "pull"], (job, invocation) =>
-    prune(job, { side: options.side }, invocation),
-  );
+function replicateWithHooks(job: PushJob | PullJob, invocation: Invocation): Promise<PhaseResult> {
+  return withReplicationHooks(job, invocation, () => replicateLocked(job, invocation));
+}
+
+/** `prune`; with `--all` the jobs that prune. @throws as `forEachJob` */
+export function runPrune(options: JobOptions & PruneOptions): Promise<void> {
+  const types = ["snap", "push", "pull", "sink", "source"] as const;
+  return withJobsOf(options, types, (job, invocation) => prune(job, options, invocation), hasPruning);
 }
 
 /** How much too early a timer may fire and still find its round due, seconds. */
@@ -65,8 +71,8 @@ async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: I
       await snap(job, { ifDue: true, slackSec: RUN_SLACK_SEC }, invocation),
     ]);
   if (job.type === "push" || job.type === "pull")
-    await phase("replication", async () => [await replicateLocked(job, invocation)]);
-  if (job.type !== "source" && !invocation.timeUp.aborted)
+    await phase("replication", async () => [await replicateWithHooks(job, invocation)]);
+  if (hasPruning(job) && !invocation.timeUp.aborted)
     await phase("pruning", () => pruneLocked(job, {}, invocation));
   return results;
 }
@@ -75,17 +81,17 @@ function isOurs(error: unknown): error is ZreplRunError {
   return error instanceof Error && "exitCode" in error;
 }
 
-function withJobsOf<T extends "snap" | "push" | "pull" | "source">(
+/** `concerns` leaves jobs out that only `--all` names. */
+function withJobsOf<T extends Job["type"]>(
   options: JobOptions,
   types: readonly T[],
-  body: (
-    job: Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>,
-    invocation: Invocation,
-  ) => Promise<readonly PhaseResult[]>,
+  body: (job: Extract<Job, { type: T }>, invocation: Invocation) => Promise<readonly PhaseResult[]>,
+  concerns: (job: Extract<Job, { type: T }>) => boolean = () => true,
 ): Promise<void> {
   return withInvocation(options, (invocation) => {
-    type Wanted = Extract<SnapJob | PushJob | PullJob | SourceJob, { type: T }>;
-    const jobs = selectJobs(invocation.config, options.jobs, options.all, types) as Wanted[];
+    type Wanted = Extract<Job, { type: T }>;
+    const named: Wanted[] = selectJobs(invocation.config, options.jobs, options.all, types);
+    const jobs = options.all ? named.filter(concerns) : named;
     const onError = (job: Wanted, error: Error) =>
       invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: error.message });
     return forEachJob(jobs, invocation.interrupted, onError, async (job) =>

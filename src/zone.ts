@@ -89,3 +89,31 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
   formatters.set(zone, made);
   return made;
 }
+
+/** The offset of one zone from UTC at many instants, without asking Intl for each. */
+export interface ZoneClock {
+  readonly offsetSec: (timeSec: number) => number;
+}
+
+const BLOCK_SEC = 6 * 3600;
+
+/** Offsets are looked up per stretch of six hours; inside one in which the offset changes, for each instant. */
+export function zoneClock(location: string): ZoneClock {
+  if (resolveZone(location) === "UTC") return { offsetSec: () => 0 };
+  const edges = new Map<number, number>();
+  const exact = (timeSec: number) => zonedTime(timeSec, location).offsetSec;
+  const atEdge = (block: number) => {
+    const known = edges.get(block);
+    if (known !== undefined) return known;
+    const offsetSec = exact(block * BLOCK_SEC);
+    edges.set(block, offsetSec);
+    return offsetSec;
+  };
+  return {
+    offsetSec: (timeSec) => {
+      const block = Math.floor(timeSec / BLOCK_SEC);
+      const before = atEdge(block);
+      return before === atEdge(block + 1) ? before : exact(timeSec);
+    },
+  };
+}

@@ -1,6 +1,9 @@
 /** Options that several commands share, and how yargs reads them. */
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
+import type { DestroyLimit } from "../config/config.ts";
+import { parseDestroyLimit } from "../config/grammar/destroy-limit.ts";
+import { GrammarError } from "../config/grammar/grammar-error.ts";
 import { UsageError } from "../errors.ts";
 
 /** `JOB…` or `--all`. */
@@ -31,4 +34,14 @@ export function durationSec(option: string, text: string): number {
     throw new UsageError(`--${option}: ${JSON.stringify(text)} is not a duration such as 90s, 5m, 2h or 1d`);
   const unit = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[match[2] || "s"] ?? 1;
   return Number(match[1]) * unit;
+}
+
+/** `100` or `20%`. @throws {UsageError} */
+export function destroyLimit(text: string): DestroyLimit {
+  try {
+    return parseDestroyLimit(text);
+  } catch (error) {
+    if (error instanceof GrammarError) throw new UsageError(`--max-destroy ${error.message}`);
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { withJobs } from "./options.ts";
+import { destroyLimit, withJobs } from "./options.ts";
 
 /** Adds `zrepl-run prune`. */
 export function addPrune(cli: Argv<GlobalOptions>) {
@@ -8,10 +8,21 @@ export function addPrune(cli: Argv<GlobalOptions>) {
     "prune [jobs..]",
     "Destroy the snapshots that no keep rule wants",
     (command) =>
-      withJobs(command).option("side", {
-        choices: ["sender", "receiver"] as const,
-        describe: "only this side of push and pull jobs",
-      }),
+      withJobs(command)
+        .option("side", {
+          choices: ["sender", "receiver"] as const,
+          describe: "only this side of push and pull jobs",
+        })
+        .option("allow-empty", {
+          type: "boolean",
+          default: false,
+          describe: "destroy all snapshots of a filesystem if the rules keep none",
+        })
+        .option("max-destroy", {
+          type: "string",
+          describe: "destroy nothing if it would be more than this: a number, or a percentage such as 20%",
+          coerce: (value: string | undefined) => (value === undefined ? undefined : destroyLimit(value)),
+        }),
     async (options) => {
       const { runPrune } = await import("../work.ts");
       await runPrune(options);

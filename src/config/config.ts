@@ -13,7 +13,18 @@ export interface Pattern {
 export interface FilesystemFilter {
   /** The entries as written, pattern (with a trailing `<` for a subtree) → included. */
   readonly rules: ReadonlyMap<string, boolean>;
+  /** Extension: what matches one of these is excluded, whatever the rules say. */
+  readonly excludes?: readonly Pattern[];
+  /** Extension: what is included must also have the property. `match` does not know of it: see endpoint/select.ts. */
+  readonly byProperty?: PropertyCondition;
+  /** Whether the rules include the filesystem and no exclude takes it out. */
   match(filesystem: string): boolean;
+}
+
+/** A user property, local or inherited, must have one of the values. */
+export interface PropertyCondition {
+  readonly property: string;
+  readonly values: readonly string[];
 }
 
 export interface BandwidthLimit {
@@ -59,6 +70,16 @@ export interface ReplicationOptions {
   readonly stallTimeoutSec: number;
   /** Extension: what to do with a resume token whose snapshot is gone from the sender. */
   readonly onDeadToken: "clear" | "fail";
+  /** Extension: programs to run around the replication; absent = none. */
+  readonly hooks?: readonly CommandHookConfig[];
+}
+
+/** A program around the replication of a job. */
+export interface CommandHookConfig {
+  readonly type: "command";
+  readonly path: string;
+  readonly timeoutSec: number;
+  readonly errIsFatal: boolean;
 }
 
 export interface ConflictResolution {
@@ -84,23 +105,20 @@ export type HookConfig =
     };
 
 export type Snapshotting =
-  | {
-      readonly type: "periodic";
-      readonly prefix: string;
-      readonly intervalSec: number;
-      readonly timestampFormat: string;
-      readonly timestampLocation: string;
-      readonly hooks: readonly HookConfig[];
-    }
-  | {
-      readonly type: "cron";
-      readonly prefix: string;
-      readonly cron: string;
-      readonly timestampFormat: string;
-      readonly timestampLocation: string;
-      readonly hooks: readonly HookConfig[];
-    }
+  | ({ readonly type: "periodic"; readonly intervalSec: number } & SnapshotOptions)
+  | ({ readonly type: "cron"; readonly cron: string } & SnapshotOptions)
   | { readonly type: "manual" };
+
+export interface SnapshotOptions {
+  readonly prefix: string;
+  readonly timestampFormat: string;
+  readonly timestampLocation: string;
+  readonly hooks: readonly HookConfig[];
+  /** Extension: no snapshot where nothing was written since the newest one with the prefix. */
+  readonly skipUnchanged?: boolean;
+  /** Extension: user properties of each snapshot. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
 
 export interface GridInterval {
   readonly lengthSec: number;
@@ -117,7 +135,51 @@ export type KeepRule =
       readonly regex: Pattern;
       readonly text: string;
     }
-  | { readonly type: "regex"; readonly regex: Pattern; readonly negate: boolean; readonly text: string };
+  | { readonly type: "regex"; readonly regex: Pattern; readonly negate: boolean; readonly text: string }
+  /** Extension: the newest snapshot of each of so many hours, days, … that have one. */
+  | {
+      readonly type: "calendar";
+      readonly counts: CalendarCounts;
+      /** IANA name, `UTC` or `Local`. */
+      readonly location: string;
+      readonly regex?: Pattern;
+      readonly text: string;
+    };
+
+export interface CalendarCounts {
+  readonly hourly: number;
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+}
+
+/** Extension: what no keep rule may overrule (src/prune/plan.ts). */
+export interface PruneGuards {
+  /** Nothing younger is destroyed; absent = no such guard. */
+  readonly minAgeSec?: number;
+  /** What is older goes although a rule keeps it; absent = no such guard. */
+  readonly maxAgeSec?: number;
+  /** Whether a filesystem may lose all its snapshots; absent = no. */
+  readonly allowEmpty?: boolean;
+  /** If more is to be destroyed on one side, nothing is; absent = no limit. */
+  readonly maxDestroy?: DestroyLimit;
+}
+
+export type DestroyLimit = { readonly count: number } | { readonly percent: number };
+
+/** Pruning of one side by itself. */
+export interface LocalPruning extends PruneGuards {
+  readonly keep: readonly KeepRule[];
+}
+
+/** Pruning of both sides by the job that replicates. */
+export interface BothPruning extends PruneGuards {
+  readonly keepSender: readonly KeepRule[];
+  readonly keepReceiver: readonly KeepRule[];
+  /** What to do on the receiver with filesystems that the sender no longer has; absent = keep. */
+  readonly vanished?: "keep" | "prune";
+}
 
 export type Connect =
   | { readonly type: "tcp"; readonly address: string; readonly dialTimeoutSec: number }
@@ -172,7 +234,7 @@ export interface SnapJob {
   readonly name: string;
   readonly filesystems: FilesystemFilter;
   readonly snapshotting: Snapshotting;
-  readonly pruning: { readonly keep: readonly KeepRule[] };
+  readonly pruning: LocalPruning;
 }
 
 export interface PushJob {
@@ -182,7 +244,7 @@ export interface PushJob {
   readonly filesystems: FilesystemFilter;
   readonly send: SendOptions;
   readonly snapshotting: Snapshotting;
-  readonly pruning: { readonly keepSender: readonly KeepRule[]; readonly keepReceiver: readonly KeepRule[] };
+  readonly pruning: BothPruning;
   readonly replication: ReplicationOptions;
   readonly conflictResolution: ConflictResolution;
 }
@@ -195,7 +257,7 @@ export interface PullJob {
   /** `manual`, or seconds between pulls (for the timer generator only). */
   readonly interval: "manual" | number;
   readonly recv: RecvOptions;
-  readonly pruning: { readonly keepSender: readonly KeepRule[]; readonly keepReceiver: readonly KeepRule[] };
+  readonly pruning: BothPruning;
   readonly replication: ReplicationOptions;
   readonly conflictResolution: ConflictResolution;
 }
@@ -206,6 +268,8 @@ export interface SinkJob {
   readonly serve: Serve;
   readonly rootFs: string;
   readonly recv: RecvOptions;
+  /** Extension: pruned here, by itself. */
+  readonly pruning?: LocalPruning;
 }
 
 export interface SourceJob {
@@ -215,6 +279,8 @@ export interface SourceJob {
   readonly filesystems: FilesystemFilter;
   readonly send: SendOptions;
   readonly snapshotting: Snapshotting;
+  /** Extension: pruned here, by itself. */
+  readonly pruning?: LocalPruning;
 }
 
 export type Job = SnapJob | PushJob | PullJob | SinkJob | SourceJob;

@@ -1,3 +1,5 @@
+import { parseMysqlDsn } from "../hooks/mysql-dsn.ts";
+import { parsePostgresDsn } from "../hooks/postgres-dsn.ts";
 import { CronSyntaxError, parseCron } from "../snap/cron-schedule.ts";
 import { isKnownLocation } from "../zone.ts";
 import { jobNameProblem } from "../zfs/abstraction.ts";
@@ -10,12 +12,14 @@ import {
   parsePositiveDurationOrManual,
   parsePositiveGoDuration,
 } from "./grammar/duration.ts";
+import { parseDestroyLimit } from "./grammar/destroy-limit.ts";
 import { filterPatternProblem } from "./grammar/filter.ts";
 import { grammarProblem } from "./grammar/grammar-error.ts";
 import { parseGrid } from "./grammar/grid.ts";
 import { parseHostPort } from "./grammar/host-port.ts";
 import type { PatternCompiler } from "./grammar/pattern.ts";
-import { propertyNameProblem } from "./grammar/property.ts";
+import { propertyNameProblem, userPropertyNameProblem } from "./grammar/property.ts";
+import { dsnProblem } from "./grammar/dsn.ts";
 import { parseBandwidth, parseBucketSize } from "./grammar/size.ts";
 import type { SourceFile } from "./source.ts";
 
@@ -35,6 +39,10 @@ const FORMATS: Readonly<Record<string, Check>> = {
   re2: (text, compile) => grammarProblem(compile, text),
   "filesystem-pattern": filterPatternProblem,
   "property-name": propertyNameProblem,
+  "user-property": userPropertyNameProblem,
+  "destroy-limit": parsed(parseDestroyLimit),
+  "postgres-dsn": (text) => dsnProblem(parsePostgresDsn, text),
+  "mysql-dsn": (text) => dsnProblem(parseMysqlDsn, text),
   identity: identityProblem,
   filesystem: (text) => described("filesystem name", filesystemNameProblem(text)),
   "job-name": jobNameFault,

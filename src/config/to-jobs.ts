@@ -4,8 +4,8 @@ import type { Job } from "./config.ts";
 import { parsePositiveDurationOrManual } from "./grammar/duration.ts";
 import type { Site } from "./site.ts";
 import { toConflictResolution, toRecv, toReplication, toSend } from "./to-options.ts";
-import { toKeepRules, toLocalKeepRules } from "./to-pruning.ts";
-import { toFilter, toSnapshotting } from "./to-snapshotting.ts";
+import { toBothPruning, toLocalPruning } from "./to-pruning.ts";
+import { toSelection, toSnapshotting } from "./to-snapshotting.ts";
 import { toConnect, toServe } from "./to-transport.ts";
 
 /** A job whose shape and grammars are in order; reports what only several keys together can have wrong. */
@@ -15,15 +15,15 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
-        filesystems: toFilter(raw.filesystems, site.at("filesystems")),
+        filesystems: toSelection(raw, site),
         snapshotting: toSnapshotting(raw.snapshotting, site.at("snapshotting")),
-        pruning: { keep: toLocalKeepRules(raw.pruning.keep, site.at("pruning", "keep")) },
+        pruning: toLocalPruning(raw.pruning, site.at("pruning"), raw.type),
       };
     case "push":
       return {
         type: raw.type,
         name: raw.name,
-        filesystems: toFilter(raw.filesystems, site.at("filesystems")),
+        filesystems: toSelection(raw, site),
         send: toSend(raw.send),
         snapshotting: toSnapshotting(raw.snapshotting, site.at("snapshotting")),
         ...toActive(raw, site),
@@ -44,15 +44,17 @@ export function toJob(raw: RawJob, site: Site): Job {
         serve: toServe(raw.serve, site.at("serve")),
         rootFs: raw.root_fs,
         recv: toRecv(raw.recv, site.at("recv")),
+        ...(raw.pruning === undefined ? {} : { pruning: toLocalPruning(raw.pruning, site.at("pruning"), raw.type) }),
       };
     case "source":
       return {
         type: raw.type,
         name: raw.name,
         serve: toServe(raw.serve, site.at("serve")),
-        filesystems: toFilter(raw.filesystems, site.at("filesystems")),
+        filesystems: toSelection(raw, site),
         send: toSend(raw.send),
         snapshotting: toSnapshotting(raw.snapshotting, site.at("snapshotting")),
+        ...(raw.pruning === undefined ? {} : { pruning: toLocalPruning(raw.pruning, site.at("pruning"), raw.type) }),
       };
     default:
       return unreachable(raw);
@@ -60,13 +62,9 @@ export function toJob(raw: RawJob, site: Site): Job {
 }
 
 function toActive(raw: RawPushJob | RawPullJob, site: Site) {
-  const pruning = site.at("pruning");
   return {
     connect: toConnect(raw.connect, site.at("connect")),
-    pruning: {
-      keepSender: toKeepRules(raw.pruning.keep_sender, pruning.at("keep_sender")),
-      keepReceiver: toKeepRules(raw.pruning.keep_receiver, pruning.at("keep_receiver")),
-    },
+    pruning: toBothPruning(raw.pruning, site.at("pruning")),
     replication: toReplication(raw.replication, site),
     conflictResolution: toConflictResolution(raw.conflict_resolution),
   };

@@ -3,10 +3,11 @@ import type {
   RawConflictResolution,
   RawRecv,
   RawReplication,
+  RawReplicationHook,
   RawSend,
 } from "../generated/raw-config.ts";
-import type { BandwidthLimit, ConflictResolution, RecvOptions, ReplicationOptions, SendOptions } from "./config.ts";
-import { parseGoDuration } from "./grammar/duration.ts";
+import type { BandwidthLimit, CommandHookConfig, ConflictResolution, RecvOptions, ReplicationOptions, SendOptions } from "./config.ts";
+import { parseGoDuration, parsePositiveGoDuration } from "./grammar/duration.ts";
 import { parseBandwidth, parseBucketSize } from "./grammar/size.ts";
 import type { Site } from "./site.ts";
 
@@ -60,6 +61,16 @@ export function toReplication(raw: RawReplication, site: Site): ReplicationOptio
     retry: { attempts: retry.attempts, backoffSec: parseGoDuration(retry.backoff) },
     stallTimeoutSec: parseGoDuration(raw.stall_timeout),
     onDeadToken: resume.on_dead_token,
+    hooks: raw.hooks.map(toReplicationHook),
+  };
+}
+
+function toReplicationHook(raw: RawReplicationHook): CommandHookConfig {
+  return {
+    type: raw.type,
+    path: raw.path,
+    timeoutSec: parsePositiveGoDuration(raw.timeout),
+    errIsFatal: raw.err_is_fatal,
   };
 }
 

@@ -1,9 +1,12 @@
 import type {
   RawFilesystems,
   RawHook,
+  RawPushJob,
+  RawSnapJob,
   RawSnapshotting,
   RawSnapshottingCron,
   RawSnapshottingPeriodic,
+  RawSourceJob,
 } from "../generated/raw-config.ts";
 import { checkTimestampFormat } from "../snap/timestamp.ts";
 import { componentProblem, filesystemNameProblem } from "../zfs/name.ts";
@@ -28,6 +31,8 @@ function toNaming(raw: RawSnapshottingPeriodic | RawSnapshottingCron, site: Site
     prefix,
     timestampFormat,
     timestampLocation,
+    skipUnchanged: raw.skip_unchanged,
+    tags: raw.tags,
     hooks: raw.hooks.map((hook, i) => toHook(hook, site.at("hooks", i))),
   };
 }
@@ -48,6 +53,18 @@ function toHook(raw: RawHook, site: Site): HookConfig {
   if (!raw.path.startsWith("/"))
     site.at("path").warn("is not absolute: what runs depends on the directory and on PATH");
   return { type: raw.type, path: raw.path, ...common };
+}
+
+/** `filesystems:`, `filesystems_by_property:` and `filesystems_exclude:` of a job. */
+export function toSelection(raw: RawSnapJob | RawPushJob | RawSourceJob, site: Site): FilesystemFilter {
+  const filter = toFilter(raw.filesystems, site.at("filesystems"));
+  const excludes = raw.filesystems_exclude.map((regex) => site.pattern(regex));
+  const byProperty = raw.filesystems_by_property;
+  return {
+    ...filter,
+    ...(byProperty === undefined ? {} : { byProperty }),
+    ...(excludes.length === 0 ? {} : { excludes, match: (name) => filter.match(name) && !excludes.some((regex) => regex.test(name)) }),
+  };
 }
 
 /** `filesystems:` of a job or hook. */

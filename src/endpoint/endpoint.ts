@@ -88,6 +88,8 @@ export interface Endpoint {
   list(): Promise<SideListing>;
   /** Destroys snapshots whose guid is still the listed one. Held, cloned and busy ones are kept. */
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<readonly DestroyFailure[]>;
+  /** Bytes that destroying would free, by filesystem; where that can't be told, the filesystem is absent. Only some endpoints can. */
+  reclaimable?(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>>;
 }
 
 export interface Sender extends Endpoint {

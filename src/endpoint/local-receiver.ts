@@ -11,7 +11,7 @@ import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placehol
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
-import { destroyVerified } from "./destroy.ts";
+import { destroyVerified, reclaimableBytes } from "./destroy.ts";
 import type {
   ConfirmedStep,
   DestroyFailure,
@@ -25,7 +25,7 @@ import type {
   StreamFailure,
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
-import { observe } from "./observe.ts";
+import { type ObservedFilesystem, observe } from "./observe.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
 import { applicableProperties } from "./zvol-properties.ts";
 
@@ -71,11 +71,7 @@ export class LocalReceiver implements Receiver {
     if (observed.missingRoots.length > 0) await this.#requireRootFs();
     const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
-    for (const { name, isPlaceholder, resumeToken, versions, holds } of observed.filesystems) {
-      const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
-      const hasVersions = versions.some(({ kind }) => kind === "snapshot");
-      this.#targets.set(name, { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) });
-    }
+    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
     const below = observed.filesystems.filter(({ name }) => isBelow(name, this.#root));
     const filesystems = below.map(
       (filesystem): FilesystemState => ({
@@ -92,17 +88,28 @@ export class LocalReceiver implements Receiver {
     return { filesystems, problems: [] };
   }
 
+  /** Looks at one filesystem and what is above it, instead of `list()`: all that a receive into it needs to know. */
+  async look(filesystem: string): Promise<void> {
+    const target = this.#name(filesystem);
+    const names = new Set([...ancestorsOf(target).filter((name) => name === this.#root || isBelow(name, this.#root)), target]);
+    const observed = await observe(this.#options.runner, { roots: [...names], depth: 1 }, (name) => names.has(name));
+    if (observed.missingRoots.includes(this.#root)) await this.#requireRootFs();
+    const tag = lastReceivedHoldTag(this.job);
+    for (const name of names) this.#targets.delete(name);
+    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
+  }
+
   async openReceive(request: StepRequest): Promise<OpenStream> {
     const target = this.#name(request.filesystem);
     await this.#createParents(target);
+    // `-F` is only for a placeholder that is empty now, not when it was listed: another connection may have received.
+    if (this.#targets.get(target)?.isPlaceholder === true) await this.#refresh(target);
     const known = this.#targets.get(target);
     // An incremental stream proves that it is a replica: an earlier run died before it could take the mark off.
     if (known?.isPlaceholder && known.hasVersions && request.from === undefined)
       throw new FailedError(`placeholder ${target} has snapshots of its own; nothing is received over them`, {
         hint: `if they are not needed: zfs destroy ${target}@%`,
       });
-    if (known?.resumeToken !== undefined && request.resumeToken === undefined)
-      await this.clearResumeState(request.filesystem);
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
       target: request.via.length > 0 ? target : `${target}@${request.to.name}`,
@@ -167,6 +174,10 @@ export class LocalReceiver implements Receiver {
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
     return destroyVerified(this.#options.runner, requests, (filesystem) => this.#name(filesystem));
+  }
+
+  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
+    return reclaimableBytes(this.#options.runner, requests, (filesystem) => this.#name(filesystem));
   }
 
   /** This host's name of a sender's filesystem; refuses whatever would not be below the root. */
@@ -303,6 +314,12 @@ export class LocalReceiver implements Receiver {
       hasVersions,
     });
   }
+}
+
+function targetOf({ isPlaceholder, resumeToken, versions, holds }: ObservedFilesystem, tag: string): Target {
+  const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
+  const hasVersions = versions.some(({ kind }) => kind === "snapshot");
+  return { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) };
 }
 
 function wrongGuid(snapshot: string, expected: string, found: string | undefined): FailedError {

@@ -7,7 +7,7 @@ import { parseSendEstimate } from "../zfs/parse.ts";
 import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
-import { destroyVerified } from "./destroy.ts";
+import { destroyVerified, reclaimableBytes } from "./destroy.ts";
 import type {
   ConfirmedStep,
   DestroyFailure,
@@ -22,7 +22,7 @@ import type {
 } from "./endpoint.ts";
 import { listingFor } from "./filter-roots.ts";
 import { missingPools } from "./missing-pool.ts";
-import { observe } from "./observe.ts";
+import { type ObservedFilesystem, observe } from "./observe.ts";
 import { encryptionRefusal, resumeTokenProblem, versionProblem } from "./send-rules.ts";
 import { StepProtection } from "./step-protection.ts";
 
@@ -54,19 +54,19 @@ export class LocalSender implements Sender {
   async list(): Promise<SideListing> {
     const { runner, filter, send } = this.#options;
     const observed = await observe(runner, listingFor(filter), (name) => filter.match(name));
-    const filesystems = observed.filesystems.map((filesystem) => ({
-      filesystem: filesystem.name,
-      type: filesystem.type,
-      isPlaceholder: filesystem.isPlaceholder,
-      encrypted: filesystem.encrypted,
-      resumeToken: filesystem.resumeToken,
-      versions: filesystem.versions,
-      holds: filesystem.holds,
-      refusal: encryptionRefusal(filesystem, send),
-    }));
+    const filesystems = observed.filesystems.map((found) => stateOf(found, send));
     this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
     this.#protection.observe(filesystems);
     return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
+  }
+
+  /** Looks at one filesystem instead of `list()`: all that a send of it needs to know. */
+  async look(filesystem: string): Promise<void> {
+    const { runner, filter, send } = this.#options;
+    if (!filter.match(filesystem)) return;
+    const observed = await observe(runner, { roots: [filesystem], depth: 1 }, (name) => name === filesystem);
+    this.#states.delete(filesystem);
+    for (const found of observed.filesystems) this.#states.set(filesystem, stateOf(found, send));
   }
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {
@@ -103,6 +103,10 @@ export class LocalSender implements Sender {
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
     for (const { filesystem } of requests) this.#state(filesystem);
     return destroyVerified(this.#options.runner, requests, (filesystem) => filesystem);
+  }
+
+  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
+    return reclaimableBytes(this.#options.runner, requests, (filesystem) => filesystem);
   }
 
   /** The listed state of a filesystem that the filter allows. */
@@ -143,6 +147,12 @@ export class LocalSender implements Sender {
       },
     };
   }
+}
+
+function stateOf(found: ObservedFilesystem, send: SendOptions): FilesystemState {
+  const { name, type, isPlaceholder, encrypted, resumeToken, versions, holds } = found;
+  const refusal = encryptionRefusal(found, send);
+  return { filesystem: name, type, isPlaceholder, encrypted, resumeToken, versions, holds, refusal };
 }
 
 function judgeSend(argv: readonly string[], result: CommandResult): StreamFailure | undefined {

@@ -1,5 +1,6 @@
 import type { KeepRule } from "../config/config.ts";
 import { unreachable } from "../unreachable.ts";
+import { keepCalendar } from "./rules/calendar.ts";
 import { keepGrid } from "./rules/grid.ts";
 import { keepLastN } from "./rules/last-n.ts";
 import { keepNotReplicated } from "./rules/not-replicated.ts";
@@ -11,6 +12,8 @@ export interface Decision {
   readonly action: "keep" | "destroy";
   /** What each rule that keeps it says, in the order of the rules; empty if it is to be destroyed. */
   readonly reasons: readonly string[];
+  /** Whether one of these rules is `not_replicated`. */
+  readonly awaitsReplication: boolean;
 }
 
 /**
@@ -20,12 +23,15 @@ export interface Decision {
 export function applyKeepRules(rules: readonly KeepRule[], snapshots: readonly PruneSnapshot[]): Decision[] {
   const sorted = [...snapshots].sort(compareSnapshots);
   if (rules.length === 0) {
-    return sorted.map((snapshot) => ({ snapshot, action: "keep", reasons: ["there are no keep rules"] }));
+    const reasons = ["there are no keep rules"];
+    return sorted.map((snapshot) => ({ snapshot, action: "keep", reasons, awaitsReplication: false }));
   }
-  const keptByRule = rules.map((rule) => applyRule(rule, sorted));
+  const applied = rules.map((rule) => ({ rule, kept: applyRule(rule, sorted) }));
   return sorted.map((snapshot) => {
-    const reasons = keptByRule.flatMap((kept) => kept.get(snapshot) ?? []);
-    return { snapshot, action: reasons.length > 0 ? "keep" : "destroy", reasons };
+    const keeping = applied.filter(({ kept }) => kept.has(snapshot));
+    const reasons = keeping.flatMap(({ kept }) => kept.get(snapshot) ?? []);
+    const awaitsReplication = keeping.some(({ rule }) => rule.type === "not_replicated");
+    return { snapshot, action: reasons.length > 0 ? "keep" : "destroy", reasons, awaitsReplication };
   });
 }
 
@@ -39,6 +45,8 @@ function applyRule(rule: KeepRule, snapshots: readonly PruneSnapshot[]): Kept {
       return keepGrid(rule, snapshots);
     case "regex":
       return keepRegex(rule, snapshots);
+    case "calendar":
+      return keepCalendar(rule, snapshots);
     default:
       return unreachable(rule);
   }

@@ -34,6 +34,8 @@ export function describeEvent(event: Event): Described {
           message: `created snapshot ${event.filesystem}@${event.name}`,
         },
       };
+    case "hookDone":
+      return { log: describeHook(event) };
     case "stepStarted":
       return {
         log: { level: "info", job: event.job, subsystem: "repl", message: `${event.filesystem}: ${stepText(event)}` },
@@ -80,6 +82,7 @@ export function describeEvent(event: Event): Described {
     case "plannedStep":
     case "plannedConflict":
     case "plannedPrune":
+    case "plannedPruneFilesystem":
       return {};
     case "phaseDone":
       return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
@@ -93,4 +96,14 @@ export function describeEvent(event: Event): Described {
 function stepText(event: Extract<Event, { event: "stepStarted" }>): string {
   const what = event.from === undefined ? `full ${event.to}` : `${event.from} → ${event.to}`;
   return `${event.resumed ? "resuming" : "sending"} ${what} (step ${event.step} of ${event.steps})`;
+}
+
+function describeHook(event: Extract<Event, { event: "hookDone" }>): LogRecord {
+  const { job, filesystem, hook, type, status, message } = event;
+  const subsystem = type.endsWith("_snapshot") ? "hook" : "repl";
+  const what = `${filesystem === undefined ? "" : `${filesystem}: `}${type} hook ${hook}`;
+  if (status === "failed") return { level: "error", job, subsystem, message: `${what}: ${message}` };
+  if (status === "ok") return { level: "debug", job, subsystem, message: `${what} succeeded` };
+  const why = status === "skippedDueToPreError" ? "its pre hook failed" : "something before it failed or was interrupted";
+  return { level: "info", job, subsystem, message: `${what} skipped: ${why}` };
 }

@@ -16,6 +16,19 @@ export type Event =
       readonly message: string;
     }
   | { readonly event: "snapshotTaken"; readonly job: string; readonly filesystem: string; readonly name: string }
+  /** A hook's edge ran, or was skipped because something before it failed. */
+  | {
+      readonly event: "hookDone";
+      readonly job: string;
+      /** Of a hook around a snapshot. */
+      readonly filesystem?: string;
+      /** Path of the program, or type of the hook. */
+      readonly hook: string;
+      readonly type: "pre_snapshot" | "post_snapshot" | "pre_replicate" | "post_replicate";
+      readonly status: "ok" | "failed" | "skippedDueToPreError" | "skippedDueToFatalError";
+      readonly message?: string;
+      readonly seconds: number;
+    }
   | ({ readonly event: "stepStarted"; readonly resumed: boolean } & StepIdentity)
   | ({ readonly event: "stepDone"; readonly bytes: number; readonly seconds: number } & StepIdentity)
   | {
@@ -78,8 +91,26 @@ export type PlannedEvent =
       readonly filesystem: string;
       readonly name: string;
       readonly guid: string;
+      readonly creationSec: number;
       readonly action: "keep" | "destroy";
+      /** Why it is kept, one entry per rule or other reason; empty if it is destroyed. */
       readonly reasons: readonly string[];
+    }
+  /** One per filesystem, after its snapshots. */
+  | {
+      readonly event: "plannedPruneFilesystem";
+      readonly job: string;
+      readonly side: string;
+      readonly filesystem: string;
+      /** Numbers of snapshots. */
+      readonly destroy: number;
+      readonly keep: number;
+      /** No rule keeps them, but holds do. */
+      readonly held: number;
+      /** What destroying would free, as `zfs destroy -nvp` says; absent = unknown. */
+      readonly reclaimBytes?: number;
+      /** Why the filesystem is not pruned. */
+      readonly skipped?: string;
     };
 
 interface StepIdentity {
@@ -111,4 +142,6 @@ export interface Reporter {
   progress(progress: StepProgress): void;
   /** Whether plans are wanted as text for people (else as `planned…` events). */
   readonly wantsText: boolean;
+  /** Colours a part of a plan; absent = stdout is no terminal, or colour is not wanted. */
+  readonly paintPlan?: ((fate: "keep" | "destroy" | "held", text: string) => string) | undefined;
 }

@@ -16,6 +16,8 @@ export interface ReporterOptions {
   readonly terminal: boolean;
   /** Colours the level of a line; the identity where there is no colour. */
   readonly paint: (level: LogLevel, text: string) => string;
+  /** Colours results on stdout; absent = none. */
+  readonly paintPlan?: Reporter["paintPlan"];
   readonly display: ProgressDisplay | undefined;
   readonly nowMs: () => number;
 }
@@ -41,6 +43,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
   return {
     wantsText: !options.json,
+    paintPlan: options.paintPlan,
     emit: (event) => {
       if (event.event === "stepDone" || event.event === "filesystemFailed")
         options.display?.stepEnded(event.filesystem);

@@ -24,6 +24,9 @@ export async function createTerminalReporter(
   const chalk = new Chalk({ level: options.color && terminal ? 1 : 0 });
   const colors = { debug: chalk.gray, info: chalk.green, warn: chalk.yellow, error: chalk.red };
   const paint = (level: LogLevel, text: string) => colors[level](text);
-  const reporter = createReporter({ ...options, stdout, stderr, terminal, paint, display, nowMs });
+  const results = new Chalk({ level: options.color && stdout.isTTY === true ? 1 : 0 });
+  const fates = { keep: results.green, destroy: results.red, held: results.yellow };
+  const paintPlan = results.level === 0 ? undefined : (fate: keyof typeof fates, text: string) => fates[fate](text);
+  const reporter = createReporter({ ...options, stdout, stderr, terminal, paint, paintPlan, display, nowMs });
   return { reporter, close: () => display?.stop() };
 }

@@ -1,7 +1,7 @@
 /** Destroying snapshots in batches, one process per filesystem where nothing stands in the way (zrepl-behaviour.md §5.5). */
 import { chunkArguments } from "./argv.ts";
 import { ZfsCommandError } from "./errors.ts";
-import type { Runner } from "./runner.ts";
+import type { CommandResult, Runner } from "./runner.ts";
 
 /**
  * Destroys snapshots of one filesystem by name. One that is gone counts as done.
@@ -30,7 +30,13 @@ async function destroyBatch(
 ): Promise<void> {
   if (names.length === 0) return;
   const argv = ["zfs", "destroy", `${filesystem}@${names.join(",")}`];
-  const result = await runner.run(argv);
+  const result = await runUnlessTooLong(runner, argv);
+  if (result === undefined) {
+    const half = Math.floor(names.length / 2);
+    await destroyBatch(runner, filesystem, names.slice(0, half), failures);
+    await destroyBatch(runner, filesystem, names.slice(half), failures);
+    return;
+  }
   if (result.exitCode === 0) return;
   const error = new ZfsCommandError(argv, result);
   const [only] = names;
@@ -53,4 +59,34 @@ function namedSnapshots(stderr: string, filesystem: string): string[] {
     const name = /^cannot destroy (?:snapshot )?'?(.+?)'?: /.exec(line)?.[1];
     return name?.startsWith(`${filesystem}@`) ? [name.slice(filesystem.length + 1)] : [];
   });
+}
+
+/** undefined = the kernel takes no argument of that length (E2BIG), though `MAX_BATCH_BYTES` should see to it. */
+async function runUnlessTooLong(runner: Runner, argv: readonly string[]): Promise<CommandResult | undefined> {
+  try {
+    return await runner.run(argv);
+  } catch (error) {
+    const isTooLong = error instanceof Error && "code" in error && error.code === "E2BIG";
+    if (isTooLong && argv.at(-1)?.includes(",") === true) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Bytes that destroying the snapshots of one filesystem together would free (`zfs destroy -nvp`); undefined = zfs refuses to
+ * tell, e.g. since one of them has clones.
+ */
+export async function reclaimableSpace(
+  runner: Runner,
+  filesystem: string,
+  names: readonly string[],
+): Promise<number | undefined> {
+  let bytes = 0;
+  for (const chunk of chunkArguments([...names].sort(), MAX_BATCH_BYTES)) {
+    const { exitCode, stdout } = await runner.run(["zfs", "destroy", "-nvp", `${filesystem}@${chunk.join(",")}`]);
+    const reclaim = /^reclaim\t(\d+)$/m.exec(stdout)?.[1];
+    if (exitCode !== 0 || reclaim === undefined) return undefined;
+    bytes += Number(reclaim);
+  }
+  return bytes;
 }

@@ -71,6 +71,8 @@ export function classifyZfsError(result: Pick<CommandResult, "stderr" | "signal"
 
 const TEMPORARY: ReadonlySet<ZfsErrorReason> = new Set(["busy", "stream-cut", "resume-state-available", "killed"]);
 
+const PERMISSION_HINT = "run it as root, or delegate what it needs with zfs allow (mounting stays root's on Linux)";
+
 /** A `zfs` or `zpool` command failed. */
 export class ZfsCommandError extends ZreplRunError {
   readonly exitCode = EXIT.failed;
@@ -79,10 +81,11 @@ export class ZfsCommandError extends ZreplRunError {
   readonly reason: ZfsErrorReason;
 
   constructor(argv: readonly string[], result: CommandResult, options?: { readonly hint?: string }) {
-    super(describeFailure(argv, result), options);
+    const reason = classifyZfsError(result);
+    super(describeFailure(argv, result), options ?? (reason === "permission" ? { hint: PERMISSION_HINT } : {}));
     this.argv = argv;
     this.result = result;
-    this.reason = classifyZfsError(result);
+    this.reason = reason;
   }
 
   /** Whether trying again soon may help. */

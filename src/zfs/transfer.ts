@@ -6,25 +6,47 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Duplex, Readable, Writable } from "node:stream";
+import { closeSync, createReadStream, createWriteStream } from "node:fs";
+import { type Duplex, Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type ChildRegistry, dieWithUs, endProcessGroup } from "./children.ts";
 import { ProgramMissingError } from "./errors.ts";
+import { parseSendEstimate } from "./parse.ts";
 import type { CommandResult } from "./runner.ts";
 import { type TokenBucket, throttle } from "./throttle.ts";
 
-/** One end of a stream: a command that is not running yet, or an open handle to another host. */
+/** One end of a stream: a command that is not running yet, an open handle, or content that is small enough to hold. */
 export type StreamEnd =
   | { readonly kind: "command"; readonly argv: readonly string[] }
-  | {
-      readonly kind: "handle";
-      /** Must have an operating system handle: a socket, or a child's stdin or stdout. */
-      readonly stream: Duplex | Readable | Writable;
-      /** Settles when the other host has said how it went. */
-      readonly done: Promise<void>;
-      /** Gives up: closes the handle and ends what is behind it. */
-      abort(): void;
-    };
+  | HandleEnd
+  /** A source that is here already, whole. */
+  | { readonly kind: "content"; readonly bytes: Buffer }
+  | SizedEnd;
+
+/** To or from another host, or a file descriptor of ours. */
+export interface HandleEnd {
+  readonly kind: "handle";
+  /** Must have an operating system handle (a socket, or a child's stdin or stdout), or be a file descriptor. */
+  readonly stream: Duplex | Readable | Writable | number;
+  /** There is no handle: the bytes have to pass through Node. */
+  readonly viaNode?: boolean;
+  /** Settles when the other host has said how it went. */
+  readonly done: Promise<void>;
+  /** Gives up: closes the handle and ends what is behind it. */
+  abort(): void;
+  /** Of a source: called when the other end is in place. Until then no byte comes. */
+  begin?(): void;
+  /** Of a source: passes on what the command behind it prints on stderr. */
+  onLine?(listener: (line: string) => void): void;
+}
+
+/** A sink that takes small streams whole, and is opened for large ones only when one comes. */
+export interface SizedEnd {
+  readonly kind: "sized";
+  readonly maxSmallBytes: number;
+  small(bytes: Buffer): Promise<void>;
+  large(): Promise<HandleEnd>;
+}
 
 export interface TransferOptions {
   /** Told every line that the source prints on stderr while it runs (`zfs send -vP`: progress). */
@@ -59,10 +81,10 @@ export async function transferStream(
   options: TransferOptions,
   context: Context,
 ): Promise<TransferResult> {
-  const ends =
-    (options.limits ?? []).length === 0
-      ? joinDirectly(source, sink, context)
-      : joinThrottled(source, sink, options.limits ?? [], context);
+  if (sink.kind === "sized") return transferSized(source, sink, options, context);
+  const limits = options.limits ?? [];
+  const direct = limits.length === 0 && ![source, sink].some((end) => end.kind === "handle" && end.viaNode === true);
+  const ends = direct ? joinDirectly(source, sink, context) : joinThrottled(source, sink, limits, context);
   const stop = () => {
     for (const child of [ends.source, ends.sink]) if (child !== undefined) endProcessGroup(child);
     for (const end of [source, sink]) if (end.kind === "handle") end.abort();
@@ -72,6 +94,11 @@ export async function transferStream(
   stopped.addEventListener("abort", stop);
   if (stopped.aborted) stop();
   ends.source?.once("exit", () => options.onSourceEnd?.());
+  if (source.kind === "handle") {
+    if (options.onSourceLine !== undefined) source.onLine?.(options.onSourceLine);
+    void source.done.then(options.onSourceEnd, options.onSourceEnd);
+    source.begin?.();
+  }
   try {
     const results = await Promise.allSettled([
       ends.source === undefined ? undefined : childResult(source, ends.source, options.onSourceLine),
@@ -97,33 +124,121 @@ interface Joined {
 function joinDirectly(source: StreamEnd, sink: StreamEnd, context: Context): Joined {
   if (sink.kind === "command" && source.kind === "handle") {
     const child = start(sink.argv, [source.stream, "ignore", "pipe"], context);
-    source.stream.destroy(); // the child has it now; our copy would keep it open
+    release(source.stream); // the child has it now; our copy would keep it open
+    return { source: undefined, sink: child };
+  }
+  if (sink.kind === "command" && source.kind === "content") {
+    const child = start(sink.argv, ["pipe", "ignore", "pipe"], context);
+    stdinOf(child).end(source.bytes);
     return { source: undefined, sink: child };
   }
   if (source.kind !== "command") throw new Error("a transfer needs a command at one end");
   const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
   const target = sink.kind === "handle" ? sink.stream : stdinOf(sinkChild);
   const sourceChild = start(source.argv, ["ignore", target, "pipe"], context);
-  target.destroy();
+  release(target);
   return { source: sourceChild, sink: sinkChild };
 }
 
-function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly TokenBucket[], context: Context): Joined {
+function release(stream: Duplex | Readable | Writable | number): void {
+  if (typeof stream === "number") closeSync(stream);
+  else stream.destroy();
+}
+
+function joinThrottled(
+  source: StreamEnd,
+  sink: StreamEnd,
+  limits: readonly TokenBucket[],
+  context: Context,
+): Joined {
   const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
   const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
-  const from = sourceChild?.stdout ?? (source.kind === "handle" ? source.stream : undefined);
-  const to = sink.kind === "handle" ? sink.stream : stdinOf(sinkChild);
-  if (from === undefined || from === null) throw new Error("a transfer needs a readable source");
-  const pump = pipeline(from as Readable, throttle(limits), to as Writable).catch(() => {
+  const from = sourceChild?.stdout ?? readableOf(source);
+  const to = sink.kind === "handle" ? writableOf(sink.stream) : stdinOf(sinkChild);
+  if (from === undefined) throw new Error("a transfer needs a readable source");
+  const pump = pipeline(from, throttle(limits), to).catch(() => {
     // how it went is said by the processes at both ends; make sure that both notice
     if (sourceChild !== undefined) endProcessGroup(sourceChild);
   });
   return { source: sourceChild, sink: sinkChild, pump };
 }
 
+function readableOf(source: StreamEnd): Readable | undefined {
+  if (source.kind === "content") return Readable.from([source.bytes]);
+  if (source.kind !== "handle") return undefined;
+  return typeof source.stream === "number" ? createReadStream("", { fd: source.stream }) : (source.stream as Readable);
+}
+
+function writableOf(stream: HandleEnd["stream"]): Writable {
+  return typeof stream === "number" ? createWriteStream("", { fd: stream }) : (stream as Writable);
+}
+
+/**
+ * Runs the source to see whether its stream is small. One that is not is started again, into a handle of its own: the
+ * bytes that were read can't be put back, and the handle's other end must get them past Node.
+ */
+async function transferSized(
+  source: StreamEnd,
+  sink: SizedEnd,
+  options: TransferOptions,
+  context: Context,
+): Promise<TransferResult> {
+  if (source.kind !== "command") throw new Error("a transfer needs a command at one end");
+  const captured = await capture(source, sink.maxSmallBytes, options, context);
+  if (captured === undefined) {
+    const handle = await sink.large();
+    return transferStream(source, handle, options, context);
+  }
+  const { result, bytes } = captured;
+  options.onSourceEnd?.();
+  if (result.exitCode !== 0) return { source: result, sink: undefined };
+  for (const limit of options.limits ?? []) await limit.take(bytes.length);
+  await sink.small(bytes);
+  return { source: result, sink: undefined };
+}
+
+/** @returns undefined when there is more than `maxBytes`; the command is ended then */
+async function capture(
+  source: Extract<StreamEnd, { kind: "command" }>,
+  maxBytes: number,
+  options: TransferOptions,
+  context: Context,
+): Promise<{ readonly result: CommandResult; readonly bytes: Buffer } | undefined> {
+  const child = start(source.argv, ["ignore", "pipe", "pipe"], context);
+  const stopped = AbortSignal.any([context.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const stop = () => endProcessGroup(child);
+  stopped.addEventListener("abort", stop);
+  if (stopped.aborted) stop();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let tooLarge = false;
+  const more = (bytes: number) => {
+    size += bytes;
+    if (size <= maxBytes || tooLarge) return;
+    tooLarge = true;
+    chunks.length = 0;
+    endProcessGroup(child);
+  };
+  child.stdout?.on("data", (chunk: Buffer) => {
+    if (!tooLarge) chunks.push(chunk);
+    more(chunk.length);
+  });
+  try {
+    const result = await childResult(source, child, (line) => {
+      // the estimate comes before the first byte: no need to read what will be thrown away
+      if ((parseSendEstimate(line) ?? 0) > 4 * maxBytes) more(maxBytes + 1);
+      options.onSourceLine?.(line);
+    });
+    stopped.throwIfAborted();
+    return tooLarge ? undefined : { result, bytes: Buffer.concat(chunks) };
+  } finally {
+    stopped.removeEventListener("abort", stop);
+  }
+}
+
 function start(
   argv: readonly string[],
-  stdio: (Duplex | Readable | Writable | "pipe" | "ignore")[],
+  stdio: (Duplex | Readable | Writable | number | "pipe" | "ignore")[],
   context: Context,
 ): ChildProcess {
   const [program = "", ...args] = dieWithUs(argv);

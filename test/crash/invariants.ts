@@ -49,6 +49,7 @@ export class Watch {
     const has =
       newest === undefined || [...sender.snapshots, ...sender.bookmarks].some(({ guid }) => guid === newest.guid);
     if (!has) throw new Violation(`${sender.name} has no base for the receiver's @${newest.name}`, sim);
+    if (this.#scenario.hostile) cursorIsCovered(sender, receiver, sim);
     if (receiver.partial === null || receiver.partial.receiver !== null) return;
     const { toguid, fromguid } = receiver.partial;
     const { initial, incremental } = this.#scenario.job.replication.protection;
@@ -85,6 +86,16 @@ export class Watch {
     for (const line of this.#foreign)
       if (!foreign.has(line)) throw new Violation(`foreign abstraction is gone: ${line}`, sim);
   }
+}
+
+/** The sender's cursor says what the receiver is sure to keep: its last-received hold is there or further on. */
+function cursorIsCovered(sender: Dataset, receiver: Dataset, sim: ZfsSimulator): void {
+  const cursor = sender.bookmarks.filter(({ name }) => /^zrepl_CURSOR_G_/.test(name)).at(-1);
+  if (cursor === undefined) return;
+  const tag = lastReceivedHoldTag(RECEIVER_JOB);
+  const held = receiver.snapshots.findLastIndex(({ holds }) => tag in holds);
+  const at = receiver.snapshots.findIndex(({ guid }) => guid === cursor.guid);
+  if (held < 0 || held < at) throw new Violation(`${sender.name}: the cursor is ahead of the receiver's hold`, sim);
 }
 
 function sameContent(sender: Dataset, receiver: Dataset, sim: ZfsSimulator): void {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cmdSend } from "../sim/cmd-send.ts";
 import { EXIT_SIGPIPE } from "../sim/exit-codes.ts";
 import { splitName } from "../sim/names.ts";
-import { COMPOUND_HEADER_BYTES, RECORD_BYTES, type SendStream, substreamBytes } from "../sim/stream.ts";
+import { compoundHeaderBytes, RECORD_BYTES, type SendStream, substreamBytes } from "../sim/stream.ts";
 import type { StateFile } from "./state-file.ts";
 import { encodeHeader } from "./wire.ts";
 
@@ -57,7 +57,7 @@ async function writePadding(bytes: number, bytesPerSec: number, onSent: (bytes: 
 async function writeStream(stream: SendStream, progress: Progress | null): Promise<void> {
   const rate = Number(process.env["ZREPL_RUN_SIM_BYTES_PER_SEC"] ?? Number.POSITIVE_INFINITY);
   await write(encodeHeader(stream));
-  if (stream.compound !== null) await writePadding(COMPOUND_HEADER_BYTES, rate, () => {});
+  if (stream.compound !== null) await writePadding(compoundHeaderBytes(stream), rate, () => {});
   for (const { bytes, snapshot } of parts(stream)) {
     if (progress) Object.assign(progress, { sent: 0, snapshot });
     await writePadding(bytes, rate, (sent) => {

@@ -17,7 +17,9 @@ function openSource(world: World, source: string): Snapshot | Bookmark {
   const found = isSnapshot ? findSnapshot(world, source)?.snapshot : findBookmark(world, source);
   if (found !== undefined) return found;
   const problem = nameProblem(source, { snapshot: true, bookmark: true });
-  const reason = problem ?? (isSnapshot ? "dataset does not exist" : "no such pool or dataset");
+  const reason =
+    problem ??
+    (isSnapshot || !findDataset(world, splitName(source).fs) ? "dataset does not exist" : "no such pool or dataset");
   return fail(`cannot open '${source}': ${reason}\n${usage("zfs bookmark")}`, 2);
 }
 

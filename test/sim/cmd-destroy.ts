@@ -1,6 +1,6 @@
 import { removeDirectory } from "./cmd-mount.ts";
 import { dropSnapshot, reapDeferred, snapshotUnique } from "./content.ts";
-import { clonesOf, findDataset, openDataset, poolFor, subtree } from "./lookup.ts";
+import { clonesOf, findDataset, isCloned, openDataset, poolFor, receiveClonesOf, subtree } from "./lookup.ts";
 import { nameProblem, splitName } from "./names.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { isPermitted } from "./permissions.ts";
@@ -34,17 +34,16 @@ function matchSpec(datasets: readonly Dataset[], spec: string): Found[] {
 }
 
 /** Why zfs.check.destroy refuses a snapshot. */
-export function destroyProblem(world: World, pool: Pool, found: Found, defer: boolean): string | undefined {
-  const [dataset, snapshot] = found;
-  if (!isPermitted(world, dataset.name, "destroy")) return "permission denied";
+export function destroyProblem(pool: Pool, snapshot: Snapshot, defer: boolean): string | undefined {
   if (defer) return undefined;
   if (Object.keys(snapshot.holds).length > 0) return "dataset is busy";
-  return clonesOf(pool, snapshot).length > 0 ? "snapshot is cloned" : undefined;
+  return isCloned(pool, snapshot) ? "snapshot is cloned" : undefined;
 }
 
 function refuseClones(pool: Pool, list: readonly Found[]): void {
   for (const found of list) {
-    const clones = clonesOf(pool, found[1]).flatMap((clone) => dependents(pool, clone));
+    const visible = clonesOf(pool, found[1]).flatMap((clone) => dependents(pool, clone));
+    const clones = [...visible, ...receiveClonesOf(pool, found[1])];
     if (clones.length > 0)
       fail(
         `cannot destroy '${nameOf(found)}': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n${clones.join("\n")}`,
@@ -64,10 +63,15 @@ function announce(list: readonly Found[], options: Options): string {
 /** Destroys snapshots in one transaction: all of them, or none if one is refused. */
 function destroyAll(world: World, pool: Pool, list: readonly Found[], defer: boolean, output: Output): void {
   const problems = list.flatMap((found) => {
-    const problem = destroyProblem(world, pool, found, defer);
+    const problem = destroyProblem(pool, found[1], defer);
     return problem === undefined ? [] : [`cannot destroy snapshot ${nameOf(found)}: ${problem}`];
   });
   syncTxg(pool);
+  const refused = list.find(([dataset]) => !isPermitted(world, dataset.name, "destroy"));
+  if (refused !== undefined) {
+    output.error("cannot destroy snapshots: permission denied");
+    return;
+  }
   if (problems.length > 0) {
     for (const problem of problems) output.error(problem);
     return;
@@ -162,6 +166,13 @@ function removeTree(world: World, pool: Pool, all: readonly Dataset[], output: O
       .filter((snapshot) => Object.keys(snapshot.holds).length > 0)
       .map((snapshot): Found => [each, snapshot]),
   );
+  for (const each of all)
+    if (each.partial?.receiver != null && !each.inconsistent) {
+      output.error(`cannot destroy '${each.name}/%recv': dataset is busy`);
+      const base = each.snapshots.find((snapshot) => snapshot.object === each.partial?.base);
+      if (base) output.error(`cannot destroy snapshot ${each.name}@${base.name}: snapshot is cloned`);
+      return;
+    }
   for (const found of held) output.error(`cannot destroy snapshot ${nameOf(found)}: dataset is busy`);
   if (held.length > 0) return;
   syncTxg(pool);

@@ -48,18 +48,16 @@ function resolve(
   return found;
 }
 
-function holdProblem(world: World, found: readonly [Dataset, Snapshot][], tag: string): string | undefined {
-  if (found.some(([dataset]) => !isPermitted(world, dataset.name, "hold"))) return "permission denied";
-  return tag.length > 255 ? "tag too long" : undefined;
-}
-
 function holdOne(world: World, operand: string, request: Request, output: Output): void {
   const found = resolve(world, operand, request.recursive, output, "cannot hold snapshot");
   const what = `cannot hold snapshot '${operand}'`;
   if (found.length === 0) return;
-  const problem = holdProblem(world, found, request.tag);
-  if (problem !== undefined) {
-    output.error(`${what}: ${problem}`);
+  if (found.some(([dataset]) => !isPermitted(world, dataset.name, "hold"))) {
+    output.error("cannot hold: permission denied");
+    return;
+  }
+  if (request.tag.length > 255) {
+    output.error(`${what}: tag too long`);
     return;
   }
   const fresh = found.filter(([, snapshot]) => !(request.tag in snapshot.holds));
@@ -96,11 +94,11 @@ function releaseOne(world: World, operand: string, request: Request, output: Out
   const found = resolve(world, operand, request.recursive, output, "cannot release hold from snapshot");
   const what = `cannot release hold from snapshot '${operand}'`;
   if (found.length === 0) return;
-  if (found.some(([dataset]) => !isPermitted(world, dataset.name, "release"))) {
-    output.error(`${what}: permission denied`);
+  const held = found.filter(([, snapshot]) => request.tag in snapshot.holds);
+  if (held.some(([dataset]) => !isPermitted(world, dataset.name, "release"))) {
+    output.error("cannot release: permission denied");
     return;
   }
-  const held = found.filter(([, snapshot]) => request.tag in snapshot.holds);
   for (const [, snapshot] of held) delete snapshot.holds[request.tag];
   if (request.recursive && held.length > 0) return;
   if (held.length < found.length) output.error(`${what}: ${releaseProblem(world, operand, request.recursive)}`);

@@ -48,10 +48,10 @@ function sortColumns(args: readonly string[]): SortColumn[] {
   return columns;
 }
 
-/** Depth from -r and -d: 0 without either. */
-export function depthOf(flags: ReadonlySet<string>, d: string | undefined): number {
+/** Depth from -r and -d: null without either. */
+export function depthOf(flags: ReadonlySet<string>, d: string | undefined): number | null {
   if (d !== undefined) return Number(d);
-  return flags.has("r") ? Number.POSITIVE_INFINITY : 0;
+  return flags.has("r") ? Number.POSITIVE_INFINITY : null;
 }
 
 /** Which types to show; fails with usage on a bad name. */

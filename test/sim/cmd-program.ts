@@ -28,7 +28,13 @@ const ERRNO: Readonly<Record<string, number>> = {
   "dataset already exists": 17,
 };
 
-/** zfs.sync.* on the world. Numbers are errno values: 2 missing, 16 held, 17 exists or cloned, 22 bad name. */
+/** zfs.sync.destroy takes a missing snapshot for success; bookmarks it cannot destroy. */
+function destroyMissing(world: World, name: string): number {
+  if (name.includes("@")) return 0;
+  return findDataset(world, name) === undefined ? 2 : 16;
+}
+
+/** zfs.sync.* on the world. Numbers are errno values: 2 missing, 11 twice in this txg, 16 held, 17 exists or cloned, 18 other pool. */
 export function programApi(world: World, pool: Pool): ProgramApi {
   const txg = syncTxg(pool);
   return {
@@ -37,7 +43,9 @@ export function programApi(world: World, pool: Pool): ProgramApi {
       const dataset = findDataset(world, fs);
       if (nameProblem(name, { snapshot: true }) !== undefined) return 22;
       if (dataset === undefined) return 2;
-      const problem = snapshotProblem(world, dataset, tail);
+      if (dataset.name.split("/", 1)[0] !== pool.name) return 18;
+      if (dataset.snapshots.some((snapshot) => snapshot.createtxg === txg)) return 11;
+      const problem = snapshotProblem(dataset, tail);
       if (problem !== undefined) return ERRNO[problem] ?? 22;
       addSnapshot(world, dataset, tail, txg);
       return 0;
@@ -53,8 +61,8 @@ export function programApi(world: World, pool: Pool): ProgramApi {
     },
     destroy: (name) => {
       const found = findSnapshot(world, name);
-      if (found === undefined) return 2;
-      const problem = destroyProblem(world, pool, [found.dataset, found.snapshot], false);
+      if (found === undefined) return destroyMissing(world, name);
+      const problem = destroyProblem(pool, found.snapshot, false);
       if (problem !== undefined) return ERRNO[problem] ?? 22;
       dropSnapshot(found.dataset, found.snapshot);
       reapDeferred(pool);
@@ -74,11 +82,12 @@ export function cmdProgram(
   const [poolName, file, ...rest] = operands;
   if (poolName === undefined || file === undefined) fail(usage("zfs program"), 2);
   const pool = world.pools[poolName];
-  if (pool === undefined) fail(`cannot open pool '${poolName}': no such pool`);
-  if (world.user !== "root") fail("Channel program execution failed:\nPermission denied.");
+  if (pool === undefined) fail(`cannot open '${poolName}': no such pool\ncannot open pool '${poolName}'`);
+  if (world.user !== "root")
+    fail("Channel program execution failed:\nPermission denied. Channel programs must be run as root.");
   const marker = read(file).split("\n", 1)[0] ?? "";
   const handler = registry[marker];
   if (handler === undefined) throw new Error(`no simulated channel program for ${JSON.stringify(marker)}`);
   const value = handler(programApi(world, pool), rest);
-  return ok(`${JSON.stringify({ return: value })}\n`);
+  return ok(JSON.stringify({ return: value }));
 }

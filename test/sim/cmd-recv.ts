@@ -17,7 +17,7 @@ import {
   resolveTarget,
 } from "./recv-target.ts";
 import { CommandFailure, fail, type Result } from "./result.ts";
-import { COMPOUND_HEADER_BYTES, RECORD_BYTES, type SendStream, type Substream } from "./stream.ts";
+import { compoundPayloadBytes, RECORD_BYTES, type SendStream, type Substream } from "./stream.ts";
 import { usage } from "./usage.ts";
 import type { Dataset } from "./world.ts";
 
@@ -28,13 +28,16 @@ export function parseReceive(args: readonly string[]): { options: ReceiveOptions
   if (target === undefined)
     fail(`${flags.has("A") ? "missing dataset argument" : "missing snapshot argument"}\n${usage("zfs receive")}`, 2);
   if (operands.length > 1) fail(`too many arguments\n${usage("zfs receive")}`, 2);
+  const overrides = propertyOptions("zfs receive", values["o"]);
+  const twice = overrides.find(([name]) => values["x"]?.includes(name));
+  if (twice !== undefined) fail(`property '${twice[0]}' specified multiple times\n${usage("zfs receive")}`, 2);
   const options = {
     resumable: flags.has("s"),
     force: flags.has("F"),
     noMount: flags.has("u"),
     verbose: flags.has("v"),
     dryRun: flags.has("n"),
-    overrides: propertyOptions("zfs receive", values["o"]),
+    overrides,
     excluded: values["x"] ?? [],
     target,
   };
@@ -50,12 +53,7 @@ const NO_STREAM = "cannot receive: failed to read from stream";
 export type ReceiveSteps<T = string> = Generator<number, T, boolean>;
 
 /** Text of a refusal by the kernel, as zfs_receive_one() words it. */
-function refusal(
-  target: ReceiveTarget,
-  problem: KernelProblem["errno"],
-  substream: Substream,
-  options: ReceiveOptions,
-): string {
+function refusal(target: ReceiveTarget, problem: KernelProblem["errno"], options: ReceiveOptions): string {
   const { fs, snap, what, existing } = target;
   switch (problem) {
     case "ENODEV":
@@ -75,17 +73,22 @@ function refusal(
     case "EPERM":
       return `${what}: permission denied`;
     default:
-      return `${what}: ${options.resumable ? "kernel modules must be upgraded to receive this stream." : "invalid backup stream"}${substream.resume === null ? "" : ""}`;
+      return `${what}: ${options.resumable ? "kernel modules must be upgraded to receive this stream." : "invalid backup stream"}`;
   }
+}
+
+/** What to read after BEGIN and the header that follows it. */
+function remainingSizes(substream: Substream): number[] {
+  const sizes = [...substream.records.map((record) => record.bytes), RECORD_BYTES];
+  return sizes.map((size, i) => (i === 0 ? size - RECORD_BYTES : size));
 }
 
 /** The snapshot that the stream would make is there already: libzfs reads on and succeeds, if it can. */
 function* skipExisting(existing: Dataset | null, substream: Substream): ReceiveSteps<boolean | null> {
   if (!existing?.snapshots.some((snapshot) => snapshot.guid === substream.toguid)) return null;
-  const sizes = [...substream.records.map((record) => record.bytes), RECORD_BYTES];
-  // The kernel has read the first header after BEGIN before it refused: without a second one, nothing is left to skip.
-  for (const size of sizes) if (!(yield size)) return false;
-  return sizes.length > 1;
+  // The kernel has read the first header after BEGIN before it refused: if that was END, nothing is left to skip.
+  for (const size of remainingSizes(substream)) if (!(yield size)) return false;
+  return substream.records.length > 0;
 }
 
 function announce(target: ReceiveTarget, substream: Substream, options: ReceiveOptions): string {
@@ -104,7 +107,8 @@ function* receiveOne(
 ): ReceiveSteps {
   const printed = announce(resolveTarget(holder.world, substream, options), substream, options);
   if (options.dryRun) return printed;
-  const hasPayload = yield substream.beginBytes - RECORD_BYTES;
+  // The kernel reads the payload of BEGIN and the header after it before it looks at anything.
+  const hasPayload = yield substream.beginBytes;
   const target = resolveTarget(holder.world, substream, options);
   if (!hasPayload) fail(brokenAtStart(target, options));
   const verdict = kernelCheck(holder.world, target, substream, options);
@@ -125,7 +129,7 @@ function* refuse(
   substream: Substream,
   options: ReceiveOptions,
 ): ReceiveSteps<void> {
-  const text = refusal(target, errno, substream, options);
+  const text = refusal(target, errno, options);
   if (errno !== "EEXIST") fail(text);
   const skipped = yield* skipExisting(target.existing, substream);
   if (skipped === true) return;
@@ -140,13 +144,22 @@ function brokenAtStart(target: ReceiveTarget, options: ReceiveOptions): string {
 }
 
 function* feed(session: Session, substream: Substream): ReceiveSteps<void> {
+  const sizes = remainingSizes(substream);
   for (const [i, record] of substream.records.entries()) {
-    if (!(yield record.bytes)) throw new CommandFailure(interruptSession(session), 1);
-    if (acceptRecord(session, record, substream.records[i + 1])) continue;
+    if (!(yield sizes[i] ?? 0)) throw new CommandFailure(interruptSession(session), 1);
+    const problem = acceptRecord(session, record, substream.records[i + 1]);
+    if (problem === null) continue;
     stopForSpace(session);
-    fail(`${session.target.what}: out of space`);
+    fail(`${session.target.what}: ${problem}`);
   }
-  if (!(yield RECORD_BYTES)) throw new CommandFailure(interruptSession(session), 1);
+  if (!(yield sizes.at(-1) ?? 0)) throw new CommandFailure(interruptSession(session), 1);
+}
+
+function* readCompoundHeader(stream: SendStream): ReceiveSteps<void> {
+  const payload = compoundPayloadBytes(stream);
+  if (!(yield RECORD_BYTES)) fail(NO_STREAM);
+  if (payload > 0 && !(yield payload)) fail(`${NO_STREAM}\ncannot receive: invalid backup stream`);
+  if (!(yield RECORD_BYTES)) fail(NO_STREAM);
 }
 
 /** `zfs receive OPTIONS` of a stream; `receiver` is the process that does it. Throws what the program prints. */
@@ -157,7 +170,7 @@ export function* receiveSteps(
   receiver: number,
 ): ReceiveSteps {
   let printed = "";
-  if (stream.compound !== null && !(yield COMPOUND_HEADER_BYTES)) fail(NO_STREAM);
+  if (stream.compound !== null) yield* readCompoundHeader(stream);
   for (const substream of stream.substreams) {
     if (!(yield RECORD_BYTES)) fail(NO_STREAM);
     printed += yield* receiveOne(holder, substream, options, stream.compound, receiver);

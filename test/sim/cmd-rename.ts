@@ -21,7 +21,8 @@ function renameSnapshot(world: World, from: string, to: string, recursive: boole
   const clash = all.find(
     (each) => each.snapshots.some((s) => s.name === tail) && each.snapshots.some((s) => s.name === snapshot.name),
   );
-  if (clash !== undefined) fail(`cannot rename '${from}': dataset already exists`);
+  const reason = recursive ? "a child dataset already has a snapshot with the new name" : "dataset already exists";
+  if (clash !== undefined) fail(`cannot rename '${from}': ${reason}`);
   const old = snapshot.name;
   syncTxg(pool);
   for (const each of all) for (const version of each.snapshots) if (version.name === old) version.name = tail;
@@ -52,11 +53,12 @@ function renameDataset(world: World, from: string, to: string, createMissing: bo
   const pool = poolFor(world, dataset);
   const what = `cannot rename to '${to}'`;
   checkName(to, what, { fs: true, modifying: true });
-  if (poolOf(to) !== pool.name) fail(`${what}: datasets must be within same pool`);
-  if (createMissing) createParents(world, pool, to);
+  if (createMissing && poolOf(to) === pool.name) createParents(world, pool, to);
   requireParent(world, `cannot create '${to}'`, to);
+  if (poolOf(to) !== pool.name) fail(`${what}: datasets must be within same pool`);
   if (from !== to && isWithin(to, from))
     fail(`${what}: New dataset name cannot be a descendant of current dataset name`);
+  if (from === to) return ok();
   requirePermission(world, from, "rename", `cannot rename '${from}'`);
   if (findDataset(world, to) !== undefined) fail(`cannot rename '${from}': dataset already exists`);
   syncTxg(pool);

@@ -26,11 +26,13 @@ export function addSnapshot(world: World, dataset: Dataset, name: string, txg: n
   return snapshot;
 }
 
+/** True for a new filesystem whose first receive with -s is not complete. */
+const isHalfReceived = (dataset: Dataset): boolean => dataset.inconsistent && (dataset.partial?.resumable ?? false);
+
 /** Errno name of what stops `dataset@name` from being created. */
-export function snapshotProblem(world: World, dataset: Dataset, name: string): string | undefined {
-  if (!isPermitted(world, dataset.name, "snapshot")) return "permission denied";
+export function snapshotProblem(dataset: Dataset, name: string): string | undefined {
   if (dataset.snapshots.some((snapshot) => snapshot.name === name)) return "dataset already exists";
-  return dataset.inconsistent ? "dataset is busy" : undefined;
+  return isHalfReceived(dataset) ? "dataset is busy" : undefined;
 }
 
 interface Target {
@@ -47,7 +49,7 @@ function targets(world: World, operands: readonly string[], recursive: boolean):
     const dataset = findDataset(world, fs);
     if (dataset === undefined) fail(`cannot open '${fs}': dataset does not exist\n${usage("zfs snapshot")}`, 2);
     const all = recursive ? subtree(poolFor(world, dataset), fs) : [dataset];
-    for (const each of all.filter((candidate) => !candidate.inconsistent))
+    for (const each of all.filter((candidate) => !recursive || !isHalfReceived(candidate)))
       if (!found.some((target) => target.dataset === each && target.snap === tail))
         found.push({ dataset: each, snap: tail });
   }
@@ -61,9 +63,9 @@ function refuseMixture(list: readonly Target[]): void {
     fail("cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created");
 }
 
-function refuseProblems(world: World, list: readonly Target[], wasMany: boolean): void {
+function refuseProblems(list: readonly Target[], wasMany: boolean): void {
   const lines = list.flatMap(({ dataset, snap }) => {
-    const problem = snapshotProblem(world, dataset, snap);
+    const problem = snapshotProblem(dataset, snap);
     return problem === undefined ? [] : [`cannot create snapshot '${dataset.name}@${snap}': ${problem}`];
   });
   if (lines.length > 0) fail([...lines, ...(wasMany ? ["no snapshots were created"] : [])].join("\n"));
@@ -84,7 +86,9 @@ export function cmdSnapshot(world: World, args: readonly string[]): Result {
   if (properties.some(([name]) => !isUserProperty(name)))
     fail("cannot create snapshots : this property can not be modified for snapshots");
   refuseMixture(list);
-  refuseProblems(world, list, wasMany);
+  if (list.some(({ dataset }) => !isPermitted(world, dataset.name, "snapshot")))
+    fail(`cannot create snapshots : permission denied${wasMany ? "\nno snapshots were created" : ""}`);
+  refuseProblems(list, wasMany);
   const pool = poolFor(world, list[0]?.dataset ?? fail("cannot create snapshots : invalid argument"));
   takeAll(world, pool, list, properties);
   return ok();

@@ -1,4 +1,4 @@
-import { clonesOf, snapshotByObject } from "./lookup.ts";
+import { isCloned, snapshotByObject } from "./lookup.ts";
 import type { Bookmark, Content, Dataset, Pool, Snapshot, World } from "./world.ts";
 import { EMPTY_FILESYSTEM_BYTES, EMPTY_VOLUME_BYTES } from "./world.ts";
 
@@ -125,8 +125,7 @@ export function dropSnapshot(dataset: Dataset, snapshot: Snapshot): void {
 export function reapDeferred(pool: Pool): void {
   for (const dataset of Object.values(pool.datasets))
     for (const snapshot of dataset.snapshots.filter((candidate) => candidate.deferDestroy))
-      if (Object.keys(snapshot.holds).length === 0 && clonesOf(pool, snapshot).length === 0)
-        dropSnapshot(dataset, snapshot);
+      if (Object.keys(snapshot.holds).length === 0 && !isCloned(pool, snapshot)) dropSnapshot(dataset, snapshot);
 }
 
 /** A bookmark of a snapshot, or a copy of a bookmark. */

@@ -1,4 +1,4 @@
-import { compareText, type Entry } from "./lookup.ts";
+import { compareText, type Entry, findDataset } from "./lookup.ts";
 import { nameProblem, poolOf, splitName } from "./names.ts";
 import { showProperty } from "./properties.ts";
 import type { Output } from "./result.ts";
@@ -9,8 +9,8 @@ export type DatasetType = Entry["type"];
 /** What `zfs list` and `zfs get` walk over. */
 export interface Walk {
   readonly types: ReadonlySet<DatasetType>;
-  /** How deep to go below the operands: 0 = only they. Infinity = `-r`. */
-  readonly depth: number;
+  /** How deep to go below the operands; Infinity = `-r`, null = neither -r nor -d. */
+  readonly depth: number | null;
   readonly operands: readonly string[];
 }
 
@@ -73,7 +73,12 @@ function openEntry(world: World, name: string): Entry | undefined {
 }
 
 /** Why an operand cannot be listed, or undefined. */
-function operandProblem(name: string, entry: Entry | undefined, types: ReadonlySet<DatasetType>): string | undefined {
+function operandProblem(
+  name: string,
+  entry: Entry | undefined,
+  types: ReadonlySet<DatasetType>,
+  hasDataset: boolean,
+): string | undefined {
   const allowed = {
     fs: types.has("filesystem") || types.has("volume"),
     snapshot: types.has("snapshot"),
@@ -81,13 +86,14 @@ function operandProblem(name: string, entry: Entry | undefined, types: ReadonlyS
   };
   const problem = nameProblem(name, allowed);
   if (problem !== undefined) return problem;
-  if (entry === undefined) return name.includes("#") ? "no such pool or dataset" : "dataset does not exist";
+  if (entry === undefined)
+    return name.includes("#") && hasDataset ? "no such pool or dataset" : "dataset does not exist";
   return types.has(entry.type) ? undefined : "operation not applicable to datasets of this type";
 }
 
 /**
  * Collects what is to be shown; errors of single operands go to `output`.
- * A lone snapshot or bookmark type makes filesystem operands stand for their versions, as `zfs list -t snapshot FS` does.
+ * A lone snapshot or bookmark type, without -r or -d, makes filesystem operands stand for their versions, as `zfs list -t snapshot FS` does.
  */
 export function walk(world: World, request: Walk, output: Output): Entry[] {
   const { types, operands, depth } = request;
@@ -96,13 +102,13 @@ export function walk(world: World, request: Walk, output: Output): Entry[] {
     for (const pool of Object.values(world.pools)) addTree(pool, pool.name, Number.POSITIVE_INFINITY, types, found);
   for (const operand of operands) {
     const entry = openEntry(world, operand);
-    const versionsOnly = !types.has("filesystem") && !types.has("volume");
+    const versionsOnly = types.size === 1 && (types.has("snapshot") || types.has("bookmark"));
     const isTree = entry !== undefined && entry.snapshot === undefined && entry.bookmark === undefined;
-    const recursing = isTree && (depth > 0 || versionsOnly);
+    const recursing = isTree && (depth !== null || versionsOnly);
     const openable = recursing ? new Set<DatasetType>([...types, "filesystem", "volume"]) : types;
-    const problem = operandProblem(operand, entry, openable);
+    const problem = operandProblem(operand, entry, openable, findDataset(world, splitName(operand).fs) !== undefined);
     if (problem !== undefined || entry === undefined) output.error(`cannot open '${operand}': ${problem}`);
-    else if (recursing) addTree(entry.pool, operand, depth > 0 ? depth : 1, types, found);
+    else if (recursing) addTree(entry.pool, operand, depth ?? 1, types, found);
     else found.set(entry.name, entry);
   }
   return [...found.values()];

@@ -76,6 +76,17 @@ export function clonesOf(pool: Pool, snapshot: Snapshot): Dataset[] {
   return Object.values(pool.datasets).filter((dataset) => dataset.origin === snapshot.object);
 }
 
+/** Hidden clones of a snapshot: `FS/%recv`, where an increment is being received or was left half-received. */
+export function receiveClonesOf(pool: Pool, snapshot: Snapshot): string[] {
+  return Object.values(pool.datasets)
+    .filter((dataset) => !dataset.inconsistent && dataset.partial?.base === snapshot.object)
+    .map((dataset) => `${dataset.name}/%recv`);
+}
+
+/** True if anything was cloned from the snapshot. */
+export const isCloned = (pool: Pool, snapshot: Snapshot): boolean =>
+  clonesOf(pool, snapshot).length > 0 || receiveClonesOf(pool, snapshot).length > 0;
+
 /** The snapshot that has this object number. */
 export function snapshotByObject(pool: Pool, object: number): FoundSnapshot | undefined {
   for (const dataset of Object.values(pool.datasets)) {

@@ -1,8 +1,9 @@
 import { addDataset, setUpEncryption } from "./cmd-create.ts";
 import { mountIfWanted } from "./cmd-mount.ts";
 import { addSnapshot } from "./cmd-snapshot.ts";
-import { availableBytes, dropSnapshot } from "./content.ts";
-import { clonesOf, findDataset, findPool } from "./lookup.ts";
+import { availableBytes, difference, dropSnapshot, usedBytes } from "./content.ts";
+import { clonesOf, findDataset, findPool, subtree } from "./lookup.ts";
+import { parentName } from "./names.ts";
 import { storeReceived } from "./recv-properties.ts";
 import type { KernelProblem, ReceiveOptions, ReceiveTarget } from "./recv-target.ts";
 import { CommandFailure } from "./result.ts";
@@ -70,6 +71,7 @@ function newPartial(substream: Substream, base: Content, options: ReceiveOptions
     largeblockok: substream.largeblockok,
     content,
     resumable: options.resumable,
+    base: null,
     receiver: null,
     referencedBytes: 0,
   };
@@ -116,35 +118,51 @@ export function openSession(
   if (pool === undefined) throw new Error(`no pool for ${target.fs}`);
   const dataset = target.existing ?? createTarget(world, pool, target, substream, compound);
   syncTxg(pool);
+  if (target.existing !== null && substream.fromguid === null && options.noMount)
+    for (const below of subtree(pool, target.fs)) below.mounted = false;
   if (substream.resume === null || dataset.partial === null)
     dataset.partial = newPartial(substream, verdict.from?.content ?? originContent(pool, substream), options);
+  if (substream.resume === null) dataset.partial.base = verdict.from?.object ?? null;
   dataset.partial.receiver = receiver;
   // Properties come before the data, and stay when a new filesystem is left half-received.
   if (dataset.inconsistent) storeReceived({ dataset, compound, options }, null);
   return { holder, object: dataset.object, target, substream, options, fromGuid: verdict.from?.guid ?? null, compound };
 }
 
-/** Stores one record; returns false if the pool is full. */
-export function acceptRecord(session: Session, record: StreamRecord, next: StreamRecord | undefined): boolean {
-  const { partial, pool } = live(session);
+/** The nearest quota upwards that `bytes` more would exceed, or a full pool. */
+function spaceProblem(pool: Pool, dataset: Dataset, bytes: number): string | null {
+  for (let name: string | undefined = dataset.name; name !== undefined; name = parentName(name)) {
+    const quota = Number(pool.datasets[name]?.props["quota"]?.local ?? 0);
+    if (quota > 0 && usedBytes(subtree(pool, name)) + bytes > quota)
+      return `destination ${dataset.name} space quota exceeded.`;
+  }
+  return bytes > availableBytes(pool) ? "out of space" : null;
+}
+
+/** Stores one record; returns why there is no room for it, or null. */
+export function acceptRecord(session: Session, record: StreamRecord, next: StreamRecord | undefined): string | null {
+  const { partial, pool, dataset } = live(session);
   if (record.block) {
-    if (record.block.block.bytes > availableBytes(pool)) return false;
+    const problem = spaceProblem(pool, dataset, record.block.block.bytes);
+    if (problem !== null) return problem;
     partial.content = { ...partial.content, [record.block.id]: record.block.block };
   }
   partial.records += 1;
   partial.bytes += record.bytes;
   partial.object = next?.object ?? record.object + 1;
   partial.offset = next?.offset ?? 0;
-  return true;
+  return null;
 }
 
 /** dmu_recv_end_check(): what was created in the meantime may be in the way. */
 function endProblem(session: Session): KernelProblem["errno"] {
   const { target, options } = session;
-  const { dataset, from, pool } = live(session);
+  const { dataset, pool, partial } = live(session);
   if (dataset.inconsistent) return null;
   if (dataset.snapshots.some((snapshot) => snapshot.name === target.snap)) return "EEXIST";
-  if (!options.force && from && dataset.modifiedTxg > from.createtxg) return "ETXTBSY";
+  const newest = dataset.snapshots.at(-1);
+  if (!options.force && (newest?.object ?? null) !== partial.base) return "EINVAL";
+  if (!options.force && (newest === undefined || dataset.modifiedTxg > newest.createtxg)) return "ETXTBSY";
   const isStuck = newerThan(session).some(
     (each) => Object.keys(each.holds).length > 0 || clonesOf(pool, each).length > 0,
   );
@@ -159,16 +177,19 @@ function newerThan(session: Session): Snapshot[] {
 /** The stream is complete: makes the snapshot. Returns an errno name if the kernel refuses. */
 export function closeSession(session: Session): KernelProblem["errno"] {
   const { target, substream, options } = session;
-  const { world, pool, dataset, partial } = live(session);
+  const { world, pool, dataset, partial, from } = live(session);
   const problem = endProblem(session);
   partial.receiver = null;
   if (problem !== null) {
-    dropPartial(pool, dataset);
+    if (!partial.resumable) dropPartial(pool, dataset);
     return problem;
   }
   const isNew = dataset.inconsistent;
   const txg = syncTxg(pool);
   if (options.force) for (const newer of newerThan(session)) dropSnapshot(dataset, newer);
+  const unmodifiedTxg = options.force && from ? from.createtxg : dataset.modifiedTxg;
+  const { changed, removed } = difference(from?.content ?? {}, partial.content);
+  const modified = isNew || removed.length > 0 || Object.keys(changed).length > 0;
   dataset.partial = null;
   dataset.inconsistent = false;
   dataset.content = partial.content;
@@ -177,7 +198,7 @@ export function closeSession(session: Session): KernelProblem["errno"] {
   snapshot.guid = substream.toguid;
   snapshot.creationSec = substream.creationSec;
   snapshot.ivset = substream.raw ? substream.ivset : dataset.encryption && nextGuid(world);
-  dataset.modifiedTxg = txg;
+  dataset.modifiedTxg = modified ? txg : Math.min(dataset.modifiedTxg, unmodifiedTxg);
   if (isNew && substream.isClone) dataset.origin = originObject(pool, substream);
   storeReceived({ ...session, dataset }, snapshot);
   if (isNew && !options.noMount) mountIfWanted(pool, dataset);
@@ -236,10 +257,11 @@ export function abortPartial(world: World, name: string, usageText: string): voi
   const pool = findPool(world, name);
   if (dataset === undefined || pool === undefined)
     throw new CommandFailure(`cannot open '${name}': dataset does not exist\n${usageText}\n`, 2);
-  if (!dataset.partial?.resumable)
+  const { partial } = dataset;
+  if (partial === null || (dataset.inconsistent && !partial.resumable))
     throw new CommandFailure(`'${name}' does not have any resumable receive state to abort\n`, 1);
-  if (dataset.partial.receiver !== null)
-    throw new CommandFailure(`cannot destroy '${name}/%recv': dataset is busy\n`, 1);
+  if (partial.receiver !== null)
+    throw new CommandFailure(`cannot destroy '${name}${dataset.inconsistent ? "" : "/%recv"}': dataset is busy\n`, 1);
   syncTxg(pool);
   dropPartial(pool, dataset);
 }

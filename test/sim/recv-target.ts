@@ -107,6 +107,13 @@ function checkIncremental(existing: Dataset, substream: Substream, force: boolea
   return { errno: null, from: force ? from : (existing.snapshots.at(-1) ?? null) };
 }
 
+/** Another receive is running into the filesystem, or was left half-done. */
+function busyProblem(existing: Dataset, substream: Substream): "EBUSY" | "ENODEV" | null {
+  if (existing.partial === null) return null;
+  const isNew = existing.inconsistent && !existing.partial.resumable;
+  return isNew && substream.fromguid !== null ? "ENODEV" : "EBUSY";
+}
+
 /** dmu_recv_begin_check() */
 export function kernelCheck(
   world: World,
@@ -122,7 +129,8 @@ export function kernelCheck(
     return errno === null ? { errno, from } : { errno };
   }
   if (existing === null) return checkNew(world, target, substream);
-  if (existing.partial !== null) return { errno: "EBUSY" };
+  const busy = busyProblem(existing, substream);
+  if (busy !== null) return { errno: busy };
   if (existing.snapshots.some((snapshot) => snapshot.name === target.snap)) return { errno: "EEXIST" };
   const { pool } = { pool: world.pools[target.fs.split("/", 1)[0] ?? ""] };
   if (substream.fromguid === null || target.wantsNew) return { errno: null, from: null };

@@ -22,7 +22,8 @@ function line(fs: string, item: SendItem, bytes: number, parsable: boolean): str
   const to = `${fs}@${item.to.name}`;
   if (parsable)
     return item.fromName === null ? `full\t${to}\t${bytes}\n` : `incremental\t${item.fromName}\t${to}\t${bytes}\n`;
-  const what = item.fromName === null ? `full send of ${to}` : `send from ${item.fromName} to ${to}`;
+  const from = /[@#]/.test(item.fromName ?? "") ? item.fromName : `@${item.fromName}`;
+  const what = item.fromName === null ? `full send of ${to}` : `send from ${from} to ${to}`;
   return `${what} estimated size is ${formatBytes(bytes)}\n`;
 }
 

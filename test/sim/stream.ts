@@ -48,8 +48,8 @@ export interface SendStream {
 
 /** Size of a record without payload: what BEGIN, END and the like take. */
 export const RECORD_BYTES = 312;
-/** Header of a compound stream with its list of snapshots. */
-export const COMPOUND_HEADER_BYTES = 1_148;
+/** List of properties in the header of a stream made with -p. */
+const PROPERTIES_BYTES = 524;
 /** Payload of BEGIN in a raw stream: the wrapped keys. */
 const RAW_PAYLOAD_BYTES = 1_200;
 const CHUNK_BYTES = 131_072;
@@ -103,7 +103,9 @@ export function buildSubstream(
   extra: { readonly isClone?: boolean; readonly resume?: Substream["resume"] } = {},
 ): Substream {
   const raw = flags.raw && dataset.encryption !== null;
-  const { records, removed } = recordsBetween(from?.content ?? null, to.content);
+  const { records: changes, removed } = recordsBetween(from?.content ?? null, to.content);
+  // a volume's stream is never quite empty
+  const records = dataset.kind === "volume" && changes.length === 0 ? metaRecords(1) : changes;
   return {
     toname: `${dataset.name}@${to.name}`,
     toguid: to.guid,
@@ -131,8 +133,15 @@ export function substreamBytes(substream: Substream): number {
   return substream.records.reduce((sum, record) => sum + record.bytes, substream.beginBytes + RECORD_BYTES);
 }
 
+/** Payload of the header of a compound stream. */
+export const compoundPayloadBytes = (stream: SendStream): number =>
+  stream.compound?.properties == null ? 0 : PROPERTIES_BYTES;
+
+/** BEGIN, payload and END of the header of a compound stream. */
+export const compoundHeaderBytes = (stream: SendStream): number => 2 * RECORD_BYTES + compoundPayloadBytes(stream);
+
 /** Bytes of the whole stream. */
 export function streamBytes(stream: SendStream): number {
   const parts = stream.substreams.reduce((sum, substream) => sum + substreamBytes(substream), 0);
-  return parts + (stream.compound === null ? 0 : COMPOUND_HEADER_BYTES + RECORD_BYTES);
+  return parts + (stream.compound === null ? 0 : compoundHeaderBytes(stream) + RECORD_BYTES);
 }

@@ -66,6 +66,8 @@ export interface PartialReceive {
   content: Content;
   /** True when `-s` was given: the state survives the end of the process. */
   resumable: boolean;
+  /** Object number of the snapshot that the hidden clone `FS/%recv` was made from; null for a new filesystem. */
+  base: number | null;
   /** The process that is receiving now, or null. */
   receiver: number | null;
   referencedBytes: number;

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { beforeEach, describe, expect, test } from "vitest";
 import { trackPools, zfs, zpool } from "./pool.ts";
-import { CLIENT, eventsOf, everything, newSite, PUSH_JOB, type Site, snapshotsOf } from "./site.ts";
+import { CLIENT, eventsOf, PUSH_JOB, type Site, snapshotsOf, trackSites } from "./site.ts";
 
 const newPool = trackPools();
+const newSite = trackSites();
 const NOBODY = 65534;
 let site: Site;
 
@@ -24,7 +25,7 @@ async function diverge(path: string): Promise<void> {
 }
 
 beforeEach(async () => {
-  site = await newSite(newPool);
+  site = await newSite();
 });
 
 describe("exit 3: some filesystems failed, the others are done", () => {
@@ -61,8 +62,8 @@ describe("exit 3: some filesystems failed, the others are done", () => {
     for (const path of ["a", "b b", "d"]) expect(await snapshotsOf(site.replica(path))).toEqual(["1"]);
   });
 
-  test("when the receiver's key is not loaded for one", async () => {
-    const keyFile = join(site.dst.dir, "key");
+  test("when the key of one is not loaded", async () => {
+    const keyFile = join(site.dir, "key");
     writeFileSync(keyFile, "k".repeat(32));
     await site.succeed(["push", PUSH_JOB]);
     await zfs("destroy", "-r", site.fs("d"));
@@ -103,9 +104,9 @@ describe("exit 3: some filesystems failed, the others are done", () => {
     expect(await snapshotsOf(site.fs("a"))).toHaveLength(2);
   });
 
-  test("a filesystem without snapshots, or with a foreign one of the receiver beside it, is no failure", async () => {
+  test("a filesystem without snapshots, or a foreign one beside the replicas, is no failure", async () => {
     await zfs("create", site.fs("empty"));
-    await zfs("create", "-p", `${site.rootFs}/${CLIENT}/somebody else's`.replace("'", ""));
+    await zfs("create", "-p", `${site.rootFs}/${CLIENT}/of somebody`);
     const ended = await site.succeed(["push", PUSH_JOB]);
     expect(eventsOf(ended, "stepDone")).toHaveLength(4);
   });
@@ -123,7 +124,7 @@ describe("exit 1: nothing could be done", () => {
   });
 
   test("when there is no zfs program on PATH, with what to do", async () => {
-    const bin = join(site.src.dir, "bin");
+    const bin = join(site.dir, "bin");
     await execa("mkdir", [bin]);
     for (const program of ["setpriv", "sh"]) symlinkSync(`/usr/bin/${program}`, join(bin, program));
     const ended = await site.run(["push", PUSH_JOB], { env: { PATH: bin } });
@@ -134,9 +135,7 @@ describe("exit 1: nothing could be done", () => {
   });
 
   test("when the sender's pool is not imported", async () => {
-    await createWithSnapshot("a");
-    await site.succeed(["push", PUSH_JOB]);
-    const other = await newPool({ mountpoint: true });
+    const other = await newPool();
     site.configure({ push: { filesystems: { [`${other.name}<`]: true } } });
     await zpool("export", other.name);
     const ended = await site.run(["push", PUSH_JOB]);
@@ -146,12 +145,14 @@ describe("exit 1: nothing could be done", () => {
 
   test("when the receiver's pool is not imported, and nothing is left on the sender", async () => {
     await createWithSnapshot("a");
-    await zpool("export", site.dst.name);
-    const before = await everything(site.src.name);
+    const other = await newPool();
+    site.configure({ sink: { root_fs: `${other.name}/sink` } });
+    await zpool("export", other.name);
+    const before = await site.everything();
     const ended = await site.run(["push", PUSH_JOB]);
     expect(ended.exitCode).toBe(1);
-    expect(ended.stderr).toContain(`pool "${site.dst.name}" is not imported`);
-    expect(await everything(site.src.name)).toBe(before);
+    expect(ended.stderr).toContain(`pool "${other.name}" is not imported`);
+    expect(await site.everything()).toBe(before);
   });
 
   test("when root_fs does not exist, with the command that creates it", async () => {
@@ -165,15 +166,15 @@ describe("exit 1: nothing could be done", () => {
 
   test("when the user may not, with what to do about it", async () => {
     await createWithSnapshot("a");
-    await execa("chmod", ["-R", "a+rwX", site.src.dir]);
-    const before = await everything(site.src.name, site.dst.name);
+    await execa("chmod", ["-R", "a+rwX", site.src.dir, site.dir]);
+    const before = await site.everything();
     for (const verb of ["push", "run"]) {
       const ended = await site.run([verb, PUSH_JOB], { uid: NOBODY });
       expect([verb, ended.exitCode]).toEqual([verb, 1]);
       expect(ended.stderr).toMatch(/permission denied/);
       expect(ended.stderr).toMatch(/hint: run it as root, or delegate .*zfs allow/);
     }
-    expect(await everything(site.src.name, site.dst.name)).toBe(before);
+    expect(await site.everything()).toBe(before);
   });
 });
 
@@ -200,10 +201,10 @@ describe("exit 2: wrong usage or config, nothing is touched", () => {
   `("$what", async ({ args, changes, message }) => {
     await createWithSnapshot("a");
     site.configure(changes);
-    const before = await everything(site.src.name, site.dst.name);
+    const before = await site.everything();
     const ended = await site.run(args);
     expect(ended.exitCode, ended.stderr).toBe(2);
     expect(ended.stderr).toMatch(message);
-    expect(await everything(site.src.name, site.dst.name)).toBe(before);
+    expect(await site.everything()).toBe(before);
   });
 });

@@ -1,14 +1,16 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { trackPools, zfs } from "./pool.ts";
-import { eventsOf, newSite, PUSH_JOB, type Running, type Site, snapshotsOf, zfsProcesses } from "./site.ts";
+import { zfs } from "./pool.ts";
+import { eventsOf, PUSH_JOB, type Running, type Site, snapshotsOf, trackSites } from "./site.ts";
 
-const newPool = trackPools();
+const newSite = trackSites();
 let site: Site;
 
 /** A slow first push of 6 MiB. */
 beforeEach(async () => {
   const snapshotting = { type: "periodic", prefix: "z_", interval: "1h" };
-  site = await newSite(newPool, { push: { send: { bandwidth_limit: { max: "1500 KiB" } }, snapshotting } });
+  site = await newSite({ push: { send: { bandwidth_limit: { max: "1500 KiB" } }, snapshotting } });
   await zfs("create", site.fs("data"));
   await site.write("data", "file", 6 * 1024);
   await zfs("snapshot", `${site.fs("data")}@1`);
@@ -30,7 +32,6 @@ describe("while a job replicates", () => {
       expect(second.stderr).toContain(`"zrepl-run --config `);
       expect(second.stderr).toContain("hint: wait for it with --lock-wait DURATION");
       expect(second.events.at(-1)).toMatchObject({ event: "end", exitCode: 75 });
-      expect(second.seconds).toBeLessThan(1.5);
     }
     expect((await running.ended).exitCode).toBe(0);
     expect(await snapshotsOf(site.replica("data"))).toEqual(["1"]);
@@ -61,14 +62,10 @@ test("after kill -9, the next run waits for nobody", async () => {
   const running = await startPush();
   process.kill(-running.pid, "SIGKILL");
   await running.ended;
-  // with the lock of a dead owner in place, at once
-  const next = await site.succeed(["push", "--dry-run", PUSH_JOB]);
-  expect(eventsOf(next, "plannedStep")).toHaveLength(1);
-  await expect.poll(() => zfsProcesses(site.src.name)).toEqual([]);
-  const startMs = performance.now();
+  expect(readdirSync(join(site.dir, "locks"))).toEqual([`job-${PUSH_JOB.replace(" ", "_")}.lock`]);
+  await expect.poll(() => site.zfsProcesses()).toEqual([]);
+  // without --lock-wait, only a lock that is taken over lets it in
   const locked = site.start(["push", PUSH_JOB]);
-  await locked.event("stepStarted");
-  expect(performance.now() - startMs).toBeLessThan(2500);
   expect((await locked.ended).exitCode).toBe(0);
   expect(await snapshotsOf(site.replica("data"))).toEqual(["1"]);
 });

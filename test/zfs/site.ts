@@ -1,14 +1,13 @@
 /** A sender's and a receiver's pool with a config between them, and the built program as a user runs it on them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect } from "vitest";
 import type { Event } from "../../src/report/events.ts";
-import type { createPool, PoolOptions, TestPool } from "./pool.ts";
-import { zfs } from "./pool.ts";
+import { type TestPool, trackPools, zfs } from "./pool.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/zrepl-run.js", import.meta.url));
 
@@ -53,37 +52,65 @@ export interface Running {
 export class Site {
   readonly src: TestPool;
   readonly dst: TestPool;
-  /** Below it are the replicas: `replica("x/y")` is `<root>/<client>/<src>/x/y`. */
+  /** The sender's filesystems are below it; it is not one of them. */
+  readonly srcRoot: string;
+  /** Everything on the receiver is below it. */
+  readonly dstRoot: string;
+  /** The sink's root_fs. */
   readonly rootFs: string;
+  /** For files of the test's own. */
+  readonly dir: string;
   readonly #configFile: string;
 
-  constructor(src: TestPool, dst: TestPool) {
+  /** `id` keeps tests on the same pools apart. */
+  constructor(src: TestPool, dst: TestPool, id: string) {
     this.src = src;
     this.dst = dst;
-    this.rootFs = `${dst.name}/sink`;
-    this.#configFile = join(src.dir, "config.yml");
+    this.srcRoot = `${src.name}/${id}`;
+    this.dstRoot = `${dst.name}/${id}`;
+    this.rootFs = `${this.dstRoot}/sink`;
+    this.dir = join(src.dir, `files of ${id}`);
+    this.#configFile = join(this.dir, "config.yml");
   }
 
-  /** The sender's filesystem: `fs("a b")` is `<src>/a b`. */
-  fs(path = ""): string {
-    return path === "" ? this.src.name : `${this.src.name}/${path}`;
+  /** Makes the roots and a config. */
+  async create(changes: Changes): Promise<void> {
+    mkdirSync(this.dir, { mode: 0o755 });
+    await zfs("create", this.srcRoot);
+    await zfs("create", "-p", this.rootFs);
+    this.configure(changes);
+  }
+
+  /** The sender's filesystem. */
+  fs(path: string): string {
+    return `${this.srcRoot}/${path}`;
   }
 
   /** The receiver's copy of it. */
-  replica(path = ""): string {
+  replica(path: string): string {
     return `${this.rootFs}/${CLIENT}/${this.fs(path)}`;
   }
 
-  /** Writes the config: a push job of everything below the sender's pool, and its sink. */
+  /** What zrepl-run could have changed. */
+  everything(): Promise<string> {
+    return everything(this.srcRoot, this.dstRoot);
+  }
+
+  /** Process ids of `zfs` programs that work on this test's filesystems. */
+  zfsProcesses(): number[] {
+    return zfsProcesses(`${this.srcRoot}/`);
+  }
+
+  /** Writes the config: a push job of everything below the sender's root, and its sink. */
   configure({ push = {}, sink = {}, jobs = [] }: Changes = {}): void {
     const config = {
-      global: { lock_dir: join(this.src.dir, "locks") },
+      global: { lock_dir: join(this.dir, "locks") },
       jobs: [
         {
           type: "push",
           name: PUSH_JOB,
           connect: { type: "local", listener_name: "here", client_identity: CLIENT },
-          filesystems: { [`${this.src.name}<`]: true, [this.src.name]: false },
+          filesystems: { [`${this.srcRoot}<`]: true, [this.srcRoot]: false },
           snapshotting: { type: "manual" },
           pruning: { keep_sender: [{ type: "regex", regex: ".*" }], keep_receiver: [{ type: "regex", regex: ".*" }] },
           ...push,
@@ -109,6 +136,7 @@ export class Site {
       env: { LC_ALL: "C", ...env },
       reject: false,
       stdin: "ignore",
+      stripFinalNewline: false,
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     const { exitCode, stdout, stderr } = result;
@@ -160,22 +188,34 @@ export class Site {
 
   /** Writes random bytes into a file of a sender's filesystem. */
   async write(path: string, file: string, kib: number): Promise<void> {
-    await writeRandom(join(this.src.mountpoint ?? "", path, file), kib);
+    await writeRandom(join(this.mountpoint(path), file), kib);
+  }
+
+  /** Where a sender's filesystem is mounted. */
+  mountpoint(path: string): string {
+    return join(this.src.mountpoint ?? "", this.fs(path).slice(this.src.name.length + 1));
   }
 }
 
-/** Two pools (the sender's mounted in its own folder), the receiver's root, and the config. */
-export async function newSite(
-  newPool: typeof createPool,
-  changes: Changes = {},
-  sizes: { readonly src?: PoolOptions; readonly dst?: PoolOptions } = {},
-): Promise<Site> {
-  const src = await newPool({ mountpoint: true, args: ["-O", "compression=off", "-O", "atime=off"], ...sizes.src });
-  const dst = await newPool({ ...sizes.dst });
-  const site = new Site(src, dst);
-  await zfs("create", site.rootFs);
-  site.configure(changes);
-  return site;
+/**
+ * Returns a function that makes a new site on the same two pools each time (making a pool takes long), the sender's
+ * mounted in its own folder. The pools go after all tests of the file.
+ */
+export function trackSites(sizeMiB = 512): (changes?: Changes) => Promise<Site> {
+  const newPool = trackPools("all");
+  let pools: Promise<[TestPool, TestPool]> | undefined;
+  let sites = 0;
+  const createPools = async (): Promise<[TestPool, TestPool]> => {
+    const args = ["-O", "compression=off", "-O", "atime=off"];
+    return [await newPool({ sizeMiB, mountpoint: true, args }), await newPool({ sizeMiB })];
+  };
+  return async (changes = {}) => {
+    pools ??= createPools();
+    const [src, dst] = await pools;
+    const site = new Site(src, dst, `t${++sites}`);
+    await site.create(changes);
+    return site;
+  };
 }
 
 export async function writeRandom(path: string, kib: number): Promise<void> {
@@ -234,30 +274,21 @@ export async function property(dataset: string, name: string): Promise<string> {
   return zfs("get", "-Hpo", "value", name, dataset);
 }
 
-/** Everything that zrepl-run could change: datasets, versions, tokens, holds, properties that were set. */
-export async function everything(...pools: readonly string[]): Promise<string> {
+/** Everything at and below some roots that zrepl-run could change: datasets, versions, tokens, holds, properties that were set. */
+export async function everything(...roots: readonly string[]): Promise<string> {
   const columns = "name,type,guid,createtxg,creation,userrefs,receive_resume_token,encryption,used,written";
-  const listing = await zfs("list", "-Hp", "-r", "-t", "all", "-o", columns, ...pools);
-  const set = await zfs(
-    "get",
-    "-Hp",
-    "-r",
-    "-s",
-    "local,received",
-    "-o",
-    "name,property,value,source",
-    "all",
-    ...pools,
-  );
-  const holds = await Promise.all(pools.map((pool) => holdsBelow(pool)));
+  const listing = await zfs("list", "-Hp", "-r", "-t", "all", "-o", columns, ...roots);
+  const get = ["get", "-Hp", "-r", "-s", "local,received", "-o", "name,property,value,source", "all"];
+  const set = await zfs(...get, ...roots);
+  const holds = await Promise.all(roots.map((root) => holdsBelow(root)));
   return [listing, set, ...holds.flat()].join("\n");
 }
 
-/** Process ids of the running `zfs` programs that work on a pool. */
-export function zfsProcesses(pool: string): number[] {
+/** Process ids of the running `zfs` programs with a text among their arguments. */
+function zfsProcesses(text: string): number[] {
   return processes().flatMap(({ pid, argv }) => {
     const program = argv.findIndex((word) => word === "zfs" || word.endsWith("/zfs"));
-    return program !== -1 && argv.some((word) => word.includes(pool)) ? [pid] : [];
+    return program !== -1 && argv.some((word) => word.includes(text)) ? [pid] : [];
   });
 }
 

@@ -5,3 +5,10 @@ export function propertyNameProblem(name: string): string | undefined {
   if (!/^[0-9a-zA-Z\-_.:]+$/.test(name)) return "must be a property's name: letters, digits and - _ . :";
   return undefined;
 }
+
+/** What is wrong with the name of a user property. */
+export function userPropertyNameProblem(name: string): string | undefined {
+  if (!name.includes(":")) return `is ${JSON.stringify(name)}; must contain a colon, as all user properties do`;
+  if (/[A-Z]/.test(name)) return `is ${JSON.stringify(name)}; user properties have no capital letters`;
+  return propertyNameProblem(name);
+}

@@ -8,7 +8,33 @@ type GridRule = Extract<KeepRule, { type: "grid" }>;
 interface Bucket {
   readonly toSec: number;
   readonly keep: number | "all";
+  /** `1h–3h` */
+  readonly ages: string;
   readonly reason: string;
+}
+
+/** A bucket of a grid with what is in it, to be drawn. Snapshots from the youngest to the oldest. */
+export interface FilledBucket {
+  readonly ages: string;
+  /** undefined = beyond the last bucket. */
+  readonly keep: number | "all" | undefined;
+  readonly snapshots: readonly PruneSnapshot[];
+  /** Those of them that the rule keeps. */
+  readonly kept: ReadonlySet<PruneSnapshot>;
+}
+
+/** All buckets of a grid from the youngest to the oldest, and last what is older than all of them. */
+export function fillGrid(rule: GridRule, snapshots: readonly PruneSnapshot[]): FilledBucket[] {
+  const kept = new Set(keepGrid(rule, snapshots).keys());
+  const matching = snapshots.filter(({ name }) => rule.regex.test(name));
+  const nowSec = matching.reduce((youngest, { creationSec }) => Math.max(youngest, creationSec), -Infinity);
+  const rest = [...matching].sort((a, b) => b.creationSec - a.creationSec || compareSnapshots(a, b));
+  const filled = bucketsOf(rule).map((bucket) => {
+    const end = rest.findIndex((snapshot) => !isInside(bucket, snapshot, nowSec));
+    const inside = rest.splice(0, end === -1 ? rest.length : end);
+    return { ages: bucket.ages, keep: bucket.keep, snapshots: inside, kept };
+  });
+  return [...filled, { ages: "older", keep: undefined, snapshots: rest, kept }];
 }
 
 /**
@@ -51,7 +77,7 @@ function bucketsOf(rule: GridRule): Bucket[] {
   return rule.intervals.map(({ lengthSec, keep }, i) => {
     const toSec = fromSec + lengthSec;
     const ages = `${formatAge(fromSec)}–${formatAge(toSec)}`;
-    const bucket = { toSec, keep, reason: `grid: bucket ${i + 1} of ${rule.intervals.length} (${ages})` };
+    const bucket = { toSec, keep, ages, reason: `grid: bucket ${i + 1} of ${rule.intervals.length} (${ages})` };
     fromSec = toSec;
     return bucket;
   });

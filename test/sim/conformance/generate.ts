@@ -344,14 +344,6 @@ export class Generator {
     return { do: "write", fs: this.#random.pick(mounted).name, id, bytes: 1 + this.#random.below(600_000) };
   }
 
-  #mounting(): Operation {
-    const leaves = this.#datasets().filter(
-      (dataset) => !this.#datasets().some((other) => other.name.startsWith(`${dataset.name}/`)),
-    );
-    const name = leaves.length === 0 ? this.#fs() : this.#random.pick(leaves).name;
-    return this.#zfs(this.#random.pick(["mount", "unmount"]), name);
-  }
-
   #keys(): Operation {
     const roots = this.#datasets().filter((dataset) => dataset.encryption !== null);
     const name = roots.length === 0 ? this.#fs() : this.#random.pick(roots).name;
@@ -387,7 +379,6 @@ export class Generator {
       [22, () => this.#pipe()],
       [3, () => this.#tokenOperation()],
       [4, () => ({ do: "exec", argv: this.#sendArguments(true) })],
-      [1, () => this.#mounting()],
       [this.#names.withEncryption ? 3 : 0, () => this.#keys()],
     ]);
     return make();

@@ -1,0 +1,76 @@
+/** From a job's `connect` to the other side's endpoint. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { Connect } from "../config/config.ts";
+import { FailedError } from "../errors.ts";
+import type { Transport } from "./connection.ts";
+import type { Hello } from "./handshake.ts";
+import type { RemoteOptions } from "./remote-receiver.ts";
+import { RemoteReceiver } from "./remote-receiver.ts";
+import { RemoteSender } from "./remote-sender.ts";
+import { Session } from "./session.ts";
+import { sshTransport, type TransportOptions } from "./ssh.ts";
+
+export interface ConnectOptions extends TransportOptions {
+  /** Our job, and where our locks are: together with the host they tell one driver from another. */
+  readonly job: string;
+  readonly lockWaitSec: number;
+  readonly warn: (message: string) => void;
+}
+
+export interface Remote<T> {
+  readonly endpoint: T;
+  /** The other side's name of a filesystem, for messages. */
+  readonly nameOf: (filesystem: string) => string;
+  close(): Promise<void>;
+}
+
+/** @throws {ConnectError | ProtocolError | RemoteError} */
+export function connectReceiver(connect: Connect, options: ConnectOptions): Promise<Remote<RemoteReceiver>> {
+  return openRemote(connect, "sink", options, (remote) => new RemoteReceiver(remote));
+}
+
+/** @throws {ConnectError | ProtocolError | RemoteError} */
+export function connectSender(connect: Connect, options: ConnectOptions): Promise<Remote<RemoteSender>> {
+  return openRemote(connect, "source", options, (remote) => new RemoteSender(remote));
+}
+
+async function openRemote<T>(
+  connect: Connect,
+  role: Hello["role"],
+  options: ConnectOptions,
+  build: (remote: RemoteOptions) => T,
+): Promise<Remote<T>> {
+  const transport = openTransport(connect, options);
+  const hello: Hello = {
+    role,
+    session: randomBytes(16).toString("hex"),
+    driver: `${hostname()}:${options.runDir}:${options.job}`.slice(-200),
+    keepAliveSec: options.keepAliveSec,
+    lockWaitSec: options.lockWaitSec,
+  };
+  try {
+    const session = await Session.open({ transport, hello, warn: options.warn });
+    const { root } = session.welcome;
+    return {
+      endpoint: build({ session, transport, hello }),
+      nameOf: (filesystem) => `${transport.peer}:${root === "" ? "" : `${root}/`}${filesystem}`,
+      close: async () => {
+        await session.close();
+        await transport.close();
+      },
+    };
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+export function openTransport(connect: Connect, options: TransportOptions): Transport {
+  switch (connect.type) {
+    case "ssh+stdinserver":
+      return sshTransport(connect, options);
+    default:
+      throw new FailedError(`this version can't connect by ${connect.type}`);
+  }
+}

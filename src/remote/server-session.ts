@@ -1,0 +1,300 @@
+/** The passive side of a session: every question is checked, allowed or refused, and answered. */
+import type { Writable } from "node:stream";
+import type { FilesystemFailures, Receiver, Sender, SideListing, StepRequest } from "../endpoint/endpoint.ts";
+import { FailedError } from "../errors.ts";
+import { filesystemNameProblem } from "../zfs/name.ts";
+import type { Runner } from "../zfs/runner.ts";
+import { type PassiveJob, RULES, requirePermission } from "./access.ts";
+import { type ByteSource, readFrame } from "./byte-source.ts";
+import { integer, list, matching, object } from "./checks.ts";
+import type { Hello } from "./handshake.ts";
+import {
+  batchOf,
+  confirmedStep,
+  destroyRequest,
+  encodeDestroyFailure,
+  encodeFailures,
+  encodeListing,
+  filesystemName,
+  resumeTokenText,
+  stepRequest,
+  version,
+} from "./message.ts";
+import { ConnectionLostError, toWire } from "./remote-error.ts";
+import type { Verb } from "./session.ts";
+import { encodeFrame, type Frame, LIMITS, ProtocolError } from "./wire.ts";
+
+/** An endpoint that can look at one filesystem without listing all. */
+export interface Looking {
+  look(filesystem: string): Promise<void>;
+}
+
+/** The endpoint of a job, in its role. */
+export type Served =
+  | { readonly role: "sink"; readonly endpoint: Receiver & Looking; admit(step: StepRequest): Promise<void> }
+  | { readonly role: "source"; readonly endpoint: Sender & Looking };
+
+export interface ServerSessionOptions {
+  readonly job: PassiveJob;
+  readonly served: Served;
+  readonly hello: Hello;
+  readonly runner: Runner;
+  readonly source: ByteSource;
+  readonly output: Writable;
+  /** Takes the client's lock. */
+  readonly lock: () => Promise<void>;
+  /** Ends all that runs for this client. */
+  readonly abort: (error: Error) => void;
+  readonly signal: AbortSignal;
+  /** Told of errors that are bugs. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Questions that may be open at once. */
+const MAX_OPEN = 64;
+const ITEMS_PER_FRAME = 1000;
+
+const callId = integer(1, Number.MAX_SAFE_INTEGER);
+const steps = object({ steps: batchOf(stepRequest) });
+const confirmed = object({ steps: batchOf(confirmedStep) });
+const oneStep = object({ step: stepRequest });
+const oneFilesystem = object({ filesystem: filesystemName });
+const token = object({ token: resumeTokenText });
+const rollback = object({ filesystem: filesystemName, to: version, destroys: batchOf(version) });
+const setAside = object({ filesystem: filesystemName, suffix: matching(/^\.[\w.:-]+$/, "a suffix that begins with a dot", 100) });
+const destroy = object({ requests: list(destroyRequest, 20_000) });
+
+interface Result {
+  readonly result?: unknown;
+  readonly payload?: Buffer;
+}
+
+/** Serves until the client ends the session. @throws {ProtocolError | ConnectionLostError} when it does not end well */
+export async function serveSession(options: ServerSessionOptions): Promise<void> {
+  await new ServerSession(options).run();
+}
+
+class ServerSession {
+  readonly #options: ServerSessionOptions;
+  readonly #open = new Map<number, Promise<void>>();
+  #heardAtMs = performance.now();
+
+  constructor(options: ServerSessionOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { source, hello, abort, signal } = this.#options;
+    const keepAliveMs = hello.keepAliveSec * 1000;
+    const pulse = setInterval(() => {
+      if (performance.now() - this.#heardAtMs > keepAliveMs)
+        abort(new ConnectionLostError(`the client has been silent for ${hello.keepAliveSec} s`));
+    }, keepAliveMs / 4);
+    try {
+      for (;;) {
+        const frame = await Promise.race([readFrame(source), aborted(signal)]);
+        if (frame === undefined) break;
+        this.#heardAtMs = performance.now();
+        this.#hear(frame);
+      }
+      if (this.#open.size > 0) abort(new ConnectionLostError("the client is gone"));
+    } catch (error) {
+      abort(error instanceof Error ? error : new Error(String(error)));
+      if (!signal.aborted || error instanceof ProtocolError) await this.#write(encodeFrame({ error: toWire(error) }));
+      throw error;
+    } finally {
+      clearInterval(pulse);
+      await Promise.all(this.#open.values());
+    }
+  }
+
+  #hear({ header, payload }: Frame): void {
+    if (header["ping"] !== undefined) {
+      void this.#write(encodeFrame({ pong: true }));
+      return;
+    }
+    const id = callId(header["id"], "id");
+    if (this.#open.has(id)) throw new ProtocolError(`question ${id} is open already`);
+    if (this.#open.size >= MAX_OPEN) throw new ProtocolError(`more than ${MAX_OPEN} questions at once`);
+    const answer = this.#answer(id, header, payload).finally(() => this.#open.delete(id));
+    this.#open.set(id, answer);
+  }
+
+  /** Never rejects. */
+  async #answer(id: number, header: Frame["header"], payload: Buffer): Promise<void> {
+    try {
+      const { result, payload: content } = await this.#do(id, header, payload);
+      await this.#write(encodeFrame({ id, result }, content));
+    } catch (error) {
+      const wire = toWire(error);
+      if (wire.name === "InternalError" && !this.#options.signal.aborted) this.#options.onBug(error);
+      await this.#write(encodeFrame({ id, error: wire }));
+    }
+  }
+
+  async #do(id: number, { call, args }: Frame["header"], payload: Buffer): Promise<Result> {
+    const { served, job, lock } = this.#options;
+    if (typeof call !== "string" || !Object.hasOwn(RULES, call)) throw new ProtocolError("malformed message: unknown question");
+    const verb = call as Verb;
+    const rule = RULES[verb];
+    if (!rule.roles.includes(served.role)) throw new FailedError(`a ${served.role} job can't be asked to ${verb}`);
+    requirePermission(job, rule.permission);
+    const isShared = verb === "list" || verb === "look" || verb === "destroySnapshots" || verb === "lock";
+    // check the question before the lock is taken: nonsense must not wait, nor keep others waiting
+    const act = isShared ? this.#shared(verb, id, args) : this.#own(verb, args, payload);
+    if (rule.changes) await lock();
+    return act();
+  }
+
+  #own(verb: Verb, args: unknown, payload: Buffer): () => Promise<Result> {
+    const { served } = this.#options;
+    return served.role === "sink" ? this.#receiving(served, verb, args, payload) : this.#sending(served.endpoint, verb, args);
+  }
+
+  #shared(verb: Verb, id: number, args: unknown): () => Promise<Result> {
+    const { endpoint } = this.#options.served;
+    if (verb === "list")
+      return async () => {
+        await this.#writeListing(id, await endpoint.list());
+        return {};
+      };
+    if (verb === "look") {
+      const { filesystem } = oneFilesystem(args, "args");
+      return () => endpoint.look(filesystem).then(() => ({}));
+    }
+    if (verb === "lock") return async () => ({});
+    const { requests } = destroy(args, "args");
+    return async () => ({ result: (await endpoint.destroySnapshots(requests)).map(encodeDestroyFailure) });
+  }
+
+  #receiving(served: Extract<Served, { role: "sink" }>, verb: Verb, args: unknown, payload: Buffer): () => Promise<Result> {
+    const { endpoint } = served;
+    switch (verb) {
+      case "receive": {
+        const { step } = oneStep(args, "args");
+        return async () => {
+          await served.admit(step);
+          await this.#receiveSmall(endpoint, step, payload);
+          return {};
+        };
+      }
+      case "confirm": {
+        const request = confirmed(args, "args");
+        return () => endpoint.confirm(request.steps).then(failures);
+      }
+      case "clearResumeState": {
+        const { filesystem } = oneFilesystem(args, "args");
+        return () => endpoint.clearResumeState(filesystem).then(() => ({}));
+      }
+      case "rollback": {
+        const { filesystem, to, destroys } = rollback(args, "args");
+        return () => endpoint.rollback(filesystem, to, destroys).then(() => ({}));
+      }
+      case "setAside": {
+        const { filesystem, suffix } = setAside(args, "args");
+        const problem = filesystemNameProblem(filesystem + suffix);
+        if (problem !== undefined) throw new ProtocolError(`malformed message: the new name ${problem}`);
+        return () => endpoint.setAside(filesystem, suffix).then(() => ({}));
+      }
+      default:
+        throw new ProtocolError("malformed message: unknown question");
+    }
+  }
+
+  #sending(endpoint: Sender, verb: Verb, args: unknown): () => Promise<Result> {
+    switch (verb) {
+      case "decodeToken": {
+        const request = token(args, "args");
+        return async () => ({ result: (await endpoint.decodeToken(request.token)) ?? null });
+      }
+      case "estimate": {
+        const { step } = oneStep(args, "args");
+        return async () => ({ result: (await endpoint.estimate(step)) ?? null });
+      }
+      case "prepare": {
+        const request = steps(args, "args");
+        return () => endpoint.prepare(request.steps).then(failures);
+      }
+      case "complete": {
+        const request = confirmed(args, "args");
+        return () => endpoint.complete(request.steps).then(failures);
+      }
+      case "send": {
+        const { step } = oneStep(args, "args");
+        return () => this.#sendSmall(endpoint, step);
+      }
+      default:
+        throw new ProtocolError("malformed message: unknown question");
+    }
+  }
+
+  async #receiveSmall(endpoint: Receiver, step: StepRequest, bytes: Buffer): Promise<void> {
+    const { end, judge, limit } = await endpoint.openReceive(step);
+    const limits = limit === undefined ? {} : { limits: [limit] };
+    const { sink } = await this.#options.runner.transfer({ kind: "content", bytes }, end, limits);
+    const failure = await judge(sink);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #sendSmall(endpoint: Sender, step: StepRequest): Promise<Result> {
+    const { end, judge, limit } = await endpoint.openSend(step);
+    let payload: Buffer | undefined;
+    const tooLarge = new Error("large");
+    const sink = {
+      kind: "sized" as const,
+      maxSmallBytes: LIMITS.payloadBytes,
+      small: async (bytes: Buffer) => {
+        payload = bytes;
+      },
+      large: () => Promise.reject(tooLarge),
+    };
+    try {
+      const { source } = await this.#options.runner.transfer(end, sink, limit === undefined ? {} : { limits: [limit] });
+      const failure = await judge(source);
+      if (failure !== undefined) throw failure.error;
+    } catch (error) {
+      if (error === tooLarge) return { result: { large: true } };
+      throw error;
+    }
+    return { result: { large: false }, ...(payload === undefined ? {} : { payload }) };
+  }
+
+  async #writeListing(id: number, listing: SideListing): Promise<void> {
+    let items: unknown[] = [];
+    for (const item of encodeListing(listing.filesystems, listing.problems)) {
+      items.push(item);
+      if (items.length < ITEMS_PER_FRAME) continue;
+      await this.#write(encodeFrame({ id, items }));
+      items = [];
+    }
+    if (items.length > 0) await this.#write(encodeFrame({ id, items }));
+  }
+
+  /** Waits for a client that reads slowly; one that does not read at all is silent too. Never rejects. */
+  async #write(bytes: Buffer): Promise<void> {
+    const { output, signal } = this.#options;
+    if (output.destroyed || output.writableEnded || output.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        for (const event of ["drain", "close", "error"]) output.off(event, done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      for (const event of ["drain", "close", "error"]) output.once(event, done);
+      signal.addEventListener("abort", done);
+      if (signal.aborted) done();
+    });
+  }
+}
+
+function failures(found: FilesystemFailures): Result {
+  return { result: encodeFailures(found, toWire) };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = () => reject(signal.reason);
+    if (signal.aborted) fail();
+    else signal.addEventListener("abort", fail, { once: true });
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * Destroying snapshots of many filesystems in one process and one txg, by a channel program (zfs-program(8)): root only. Each
+ * snapshot's guid is compared inside the program, so nothing can come between looking and destroying.
+ */
+import { chunkArguments } from "./argv.ts";
+import { groupByPool } from "./hold.ts";
+import type { Runner } from "./runner.ts";
+
+/** The first line is how the simulator knows it. Arguments: name, guid, name, guid, … */
+const DESTROY_SCRIPT = `-- zrepl-run: destroy
+local argv = ...
+argv = argv["argv"]
+local left = {}
+for i = 1, #argv, 2 do
+  local name = argv[i]
+  if zfs.exists(name) then
+    if "g" .. tostring(zfs.get_prop(name, "guid")) ~= argv[i + 1] then
+      left[name] = -1
+    else
+      local errno = zfs.sync.destroy(name)
+      if errno ~= 0 then left[name] = errno end
+    end
+  end
+end
+return left
+`;
+
+/** Thousands in one txg would hold up everybody else's writes. */
+const MAX_SNAPSHOTS = 2000;
+const MAX_BYTES = 400 * 1024;
+/** The default of 10 MB is little for thousands of names; what is not used is not taken. */
+const MEMORY_LIMIT = String(64 << 20);
+
+export interface GuardedSnapshot {
+  /** `fs@name` */
+  readonly name: string;
+  /** uint64 as decimal text. */
+  readonly guid: string;
+}
+
+/**
+ * Destroys those of the snapshots that still have their guid.
+ * @returns the names that are not known to be gone, for the caller to look after one by one: in use, replaced, or all of a
+ * pool whose programs can't be run (not root, pool or zfs too old)
+ */
+export async function destroyByProgram(runner: Runner, snapshots: readonly GuardedSnapshot[]): Promise<Set<string>> {
+  const guids = new Map(snapshots.map(({ name, guid }) => [name, guid]));
+  const left = new Set<string>();
+  let refused = false;
+  for (const pool of groupByPool([...guids.keys()]))
+    for (const names of chunks(pool)) {
+      const remaining: readonly string[] | undefined = refused ? names : await runProgram(runner, names, guids);
+      refused ||= remaining === undefined;
+      for (const name of remaining ?? names) left.add(name);
+    }
+  return left;
+}
+
+function chunks(names: readonly string[]): string[][] {
+  return chunkArguments(names, MAX_BYTES).flatMap((chunk) =>
+    Array.from({ length: Math.ceil(chunk.length / MAX_SNAPSHOTS) }, (_, i) =>
+      chunk.slice(i * MAX_SNAPSHOTS, (i + 1) * MAX_SNAPSHOTS),
+    ),
+  );
+}
+
+/** @returns what is left, or undefined if the program could not be run to its end */
+async function runProgram(
+  runner: Runner,
+  names: readonly string[],
+  guids: ReadonlyMap<string, string>,
+): Promise<string[] | undefined> {
+  const [pool = ""] = names[0]?.split(/[/@]/, 1) ?? [];
+  const args = names.flatMap((name) => [name, `g${signedGuid(guids.get(name) ?? "0")}`]);
+  const argv = ["zfs", "program", "-j", "-m", MEMORY_LIMIT, pool, "-", ...args];
+  const result = await runner.run(argv, { input: DESTROY_SCRIPT });
+  return result.exitCode === 0 ? parseLeft(result.stdout) : undefined;
+}
+
+/** Lua's integers are signed there. */
+function signedGuid(guid: string): string {
+  return BigInt.asIntN(64, BigInt(guid)).toString();
+}
+
+/** Reads `zfs program -j`: `{"return":{"tank/a@x":16}}`. */
+function parseLeft(stdout: string): string[] | undefined {
+  try {
+    const { return: left } = JSON.parse(stdout) as { readonly return?: Readonly<Record<string, unknown>> };
+    return Object.keys(left ?? {});
+  } catch {
+    return undefined;
+  }
+}

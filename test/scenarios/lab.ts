@@ -1,0 +1,248 @@
+/** A sender's and a receiver's pool on the simulated ZFS, a push job between them, and what came of its runs. */
+import type { Config, PushJob } from "../../src/config/config.ts";
+import type { Invocation, PhaseResult } from "../../src/invocation.ts";
+import { replicateLocked } from "../../src/replicate/run.ts";
+import type { Event } from "../../src/report/events.ts";
+import { cursorName, lastReceivedHoldTag, stepHoldTag, tentativeCursorName } from "../../src/zfs/abstraction.ts";
+import { load } from "../config/files.ts";
+import { ZfsSimulator } from "../sim/simulator.ts";
+import type { Dataset, Snapshot } from "../sim/world.ts";
+import { play } from "./script.ts";
+import { ScriptedRunner, type Trouble } from "./scripted-runner.ts";
+
+export const PUSH_JOB = "push job";
+export const SINK_JOB = "sink job";
+export const CLIENT = "my client";
+/** Where `src/x` lands: `RECEIVER/src/x`. */
+export const RECEIVER = `dst/the sink/${CLIENT}`;
+
+type Keys = Readonly<Record<string, unknown>>;
+
+/** Further keys of the jobs, as in the YAML file. */
+export interface Changes {
+  readonly push?: Keys;
+  readonly sink?: Keys;
+}
+
+export interface PushOptions extends Changes {
+  readonly troubles?: readonly Trouble[];
+  /** The time limit is over when this resolves. */
+  readonly timeUp?: AbortSignal;
+  readonly dryRun?: boolean;
+}
+
+export interface Pushed {
+  readonly runner: ScriptedRunner;
+  /** undefined = it threw. */
+  readonly result: PhaseResult | undefined;
+  readonly error: Error | undefined;
+  readonly events: readonly Event[];
+  /** `filesystem from → to` (`full` without from, `resume` before it if resumed) of the steps that were started. */
+  readonly started: readonly string[];
+  /** The same of those that were done. */
+  readonly done: readonly string[];
+  /** What was reported as failed, by filesystem. */
+  readonly failures: Readonly<Record<string, string>>;
+  readonly hints: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  /** Lines of a dry run. */
+  readonly planned: readonly string[];
+}
+
+/** The keys of the two jobs; filesystems: everything below `src`, not `src` itself. */
+async function configOf({ push = {}, sink = {} }: Changes): Promise<{ config: Config; job: PushJob }> {
+  const jobs = [
+    {
+      type: "push",
+      name: PUSH_JOB,
+      connect: { type: "local", listener_name: "here", client_identity: CLIENT },
+      filesystems: { "src<": true, src: false },
+      snapshotting: { type: "manual" },
+      pruning: { keep_sender: [{ type: "regex", regex: ".*" }], keep_receiver: [{ type: "regex", regex: ".*" }] },
+      ...push,
+    },
+    {
+      type: "sink",
+      name: SINK_JOB,
+      root_fs: "dst/the sink",
+      serve: { type: "local", listener_name: "here" },
+      recv: { placeholder: { encryption: "inherit" } },
+      ...sink,
+    },
+  ];
+  const config = await load(JSON.stringify({ global: { lock_dir: "/nowhere" }, jobs }));
+  const job = config.jobs.find((candidate): candidate is PushJob => candidate.type === "push");
+  if (job === undefined) throw new Error("no push job");
+  return { config, job };
+}
+
+export class Lab {
+  readonly sim = new ZfsSimulator({ seed: 7, nowSec: 1_700_000_000 });
+
+  /** `script`: what is on the pools `src` and `dst` at the start, beside the sink's root. */
+  constructor(script = "") {
+    this.sim.addPool("src");
+    this.sim.addPool("dst");
+    this.play('+ "dst/the sink"');
+    this.play(script);
+  }
+
+  play(script: string): this {
+    play(this.sim, script);
+    return this;
+  }
+
+  /** One invocation of the push job. */
+  async push({ troubles = [], timeUp, dryRun = false, ...changes }: PushOptions = {}): Promise<Pushed> {
+    const { config, job } = await configOf(changes);
+    const interrupt = new AbortController();
+    const runner = new ScriptedRunner(this.sim, troubles, interrupt.signal);
+    const events: Event[] = [];
+    const invocation: Invocation = {
+      config,
+      runner,
+      reporter: { emit: (event) => events.push(event), progress: () => undefined, wantsText: true },
+      dryRun,
+      lockWaitSec: 0,
+      interrupted: interrupt.signal,
+      timeUp: timeUp ?? new AbortController().signal,
+      abort: (error) => interrupt.abort(error),
+      nowMs: () => this.sim.nowSec * 1000,
+      command: "test",
+    };
+    this.sim.nowSec += 60;
+    try {
+      const result = await replicateLocked(job, invocation);
+      return { ...summary(events), runner, result, error: undefined };
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return { ...summary(events), runner, result: undefined, error };
+    }
+  }
+
+  /** The same, and everything asked for has to be done. */
+  async succeed(options: PushOptions = {}): Promise<Pushed> {
+    const pushed = await this.push(options);
+    if (pushed.error !== undefined || pushed.result?.failed !== 0)
+      throw new Error(`the push failed: ${pushed.error?.stack ?? JSON.stringify(pushed.events, undefined, 1)}`);
+    return pushed;
+  }
+
+  /** Every dataset of the receiver below the client's root, sender's names. */
+  get received(): string[] {
+    return Object.keys(this.sim.world.pools["dst"]?.datasets ?? {})
+      .filter((name) => name.startsWith(`${RECEIVER}/`))
+      .map((name) => name.slice(RECEIVER.length + 1))
+      .sort();
+  }
+
+  exists(name: string): boolean {
+    return name in (this.sim.world.pools[name.split("/")[0] ?? ""]?.datasets ?? {});
+  }
+
+  dataset(name: string): Dataset {
+    const dataset = this.sim.world.pools[name.split("/")[0] ?? ""]?.datasets[name];
+    if (dataset === undefined) throw new Error(`no dataset ${name}:\n${this.sim.dump()}`);
+    return dataset;
+  }
+
+  /** The receiver's copy of a sender's filesystem. */
+  replica(filesystem: string): Dataset {
+    return this.dataset(`${RECEIVER}/${filesystem}`);
+  }
+
+  snapshot(name: string): Snapshot {
+    const [filesystem = "", snapshotName] = name.split("@");
+    const snapshot = this.dataset(filesystem).snapshots.find((candidate) => candidate.name === snapshotName);
+    if (snapshot === undefined) throw new Error(`no snapshot ${name}:\n${this.sim.dump()}`);
+    return snapshot;
+  }
+
+  /** Names of a dataset's snapshots, oldest first. */
+  snapshots(name: string): string[] {
+    return this.dataset(name).snapshots.map((snapshot) => snapshot.name);
+  }
+
+  replicated(filesystem: string): string[] {
+    return this.snapshots(`${RECEIVER}/${filesystem}`);
+  }
+
+  /** `@snapshot: tag` of all holds of a dataset, in order. */
+  holds(name: string): string[] {
+    return this.dataset(name).snapshots.flatMap((snapshot) =>
+      Object.keys(snapshot.holds).map((tag) => `@${snapshot.name}: ${tag}`),
+    );
+  }
+
+  /** Bookmarks of a dataset, sorted; a guid in the name is written as the snapshot's `@name`. */
+  bookmarks(name: string, nameByGuid: Readonly<Record<string, string>> = this.namesByGuid()): string[] {
+    return this.dataset(name)
+      .bookmarks.map((bookmark) =>
+        bookmark.name.replace(/_G_([0-9a-f]{16})_/, (text, hex: string) => {
+          const snapshot = nameByGuid[BigInt(`0x${hex}`).toString()];
+          return snapshot === undefined ? text : `_G_${snapshot}_`;
+        }),
+      )
+      .sort();
+  }
+
+  /** Names of the snapshots that exist or existed when this was first asked for. */
+  namesByGuid(): Record<string, string> {
+    for (const pool of Object.values(this.sim.world.pools))
+      for (const { snapshots } of Object.values(pool.datasets))
+        for (const { guid, name } of snapshots) this.#names[guid] = `@${name}`;
+    return this.#names;
+  }
+
+  readonly #names: Record<string, string> = {};
+
+  /** Makes one of zrepl's bookmarks for a snapshot, for any job. */
+  addBookmark(kind: "cursor" | "tentative", job: string, snapshot: string): void {
+    const { guid } = this.snapshot(snapshot);
+    const name = kind === "cursor" ? cursorName(job, guid) : tentativeCursorName(job, guid);
+    this.play(`+ "${snapshot.replace(/@.*/, "")}#${name}" "${snapshot}"`);
+  }
+
+  /** Copies of a filesystem's content, to compare. */
+  content(name: string): unknown {
+    return this.sim.contentOf(name);
+  }
+}
+
+export const STEP = stepHoldTag(PUSH_JOB);
+export const LAST_RECEIVED = lastReceivedHoldTag(SINK_JOB);
+
+/** How `bookmarks` writes the push job's cursor at a snapshot. */
+export function cursorAt(snapshot: string, job = PUSH_JOB): string {
+  return `zrepl_CURSOR_G_@${snapshot}_J_${job}`;
+}
+
+export function tentativeAt(snapshot: string, job = PUSH_JOB): string {
+  return `zrepl_CURSORTENTATIVE__G_@${snapshot}_J_${job}`;
+}
+
+/** `send: {…}`-like shorthand for replication.protection. */
+export function protection(initial: string, incremental = initial): Changes {
+  return {
+    push: { replication: { protection: { initial: `guarantee_${initial}`, incremental: `guarantee_${incremental}` } } },
+  };
+}
+
+function summary(events: readonly Event[]): Omit<Pushed, "runner" | "result" | "error"> {
+  const of = <E extends Event["event"]>(kind: E) =>
+    events.filter((event): event is Extract<Event, { event: E }> => event.event === kind);
+  const failed = of("filesystemFailed");
+  return {
+    events,
+    started: of("stepStarted").map((step) => stepText(step, step.resumed)),
+    done: of("stepDone").map((step) => stepText(step, false)),
+    failures: Object.fromEntries(failed.map(({ filesystem, message }) => [filesystem, message])),
+    hints: Object.fromEntries(failed.map(({ filesystem, hint = "" }) => [filesystem, hint])),
+    warnings: of("log").flatMap(({ level, message }) => (level === "warn" ? [message] : [])),
+    planned: of("planText").map(({ text }) => text),
+  };
+}
+
+function stepText({ filesystem, from, to }: { filesystem: string; from?: string; to: string }, resumed: boolean): string {
+  return `${resumed ? "resume " : ""}${filesystem} ${from ?? "full"} → ${to}`;
+}
