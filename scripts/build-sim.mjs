@@ -1,11 +1,11 @@
-// Builds the look-alike `zfs` and `zpool` of test/sim-bin into dist/sim: put that folder first in PATH and name a file
+// node scripts/build-sim.mjs [OUTDIR]: builds the look-alike `zfs` and `zpool` of test/sim-bin into dist/sim. Put that folder first in PATH and name a file
 // for the simulated world in ZREPL_RUN_SIM_STATE. See test/sim-bin/README.md.
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const outdir = `${root}dist/sim`;
+const outdir = process.argv[2] ?? `${root}dist/sim`;
 
 mkdirSync(outdir, { recursive: true });
 writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n'); // the programs have no file extension

@@ -57,7 +57,6 @@ function program(args: readonly string[]) {
     .epilogue(EXIT_STATUS)
     .strict()
     .demandCommand(1, "name a command")
-    .recommendCommands()
     .exitProcess(false)
     .fail((message, error) => {
       // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message

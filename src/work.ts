@@ -1,10 +1,10 @@
 /** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
 import type { Job, PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
 import type { ZreplRunError } from "./errors.ts";
+import { withReplicationHooks } from "./hooks/replication.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
 import { withJobLock } from "./job-lock.ts";
 import { forEachJob, settleJob } from "./outcome.ts";
-import { withReplicationHooks } from "./hooks/replication.ts";
 import { hasPruning, type PruneOptions, prune, pruneLocked } from "./prune/run.ts";
 import { replicateLocked } from "./replicate/run.ts";
 import { snap } from "./snap/run.ts";
@@ -15,9 +15,15 @@ export interface JobOptions extends InvocationOptions {
 }
 
 /** `snap` @throws as `forEachJob` */
-export function runSnap(options: JobOptions & { readonly ifDue: boolean; readonly slack: number }): Promise<void> {
+export function runSnap(
+  options: JobOptions & { readonly ifDue: boolean; readonly slack: number; readonly hooks?: boolean },
+): Promise<void> {
   return withJobsOf(options, ["snap", "push", "source"], async (job, invocation) => [
-    await snap(job, { ifDue: options.ifDue, slackSec: options.slack }, invocation),
+    await snap(
+      job,
+      { ifDue: options.ifDue, slackSec: options.slack, rehearseHooks: options.hooks ?? false },
+      invocation,
+    ),
   ]);
 }
 
@@ -72,8 +78,7 @@ async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: I
     ]);
   if (job.type === "push" || job.type === "pull")
     await phase("replication", async () => [await replicateWithHooks(job, invocation)]);
-  if (hasPruning(job) && !invocation.timeUp.aborted)
-    await phase("pruning", () => pruneLocked(job, {}, invocation));
+  if (hasPruning(job) && !invocation.timeUp.aborted) await phase("pruning", () => pruneLocked(job, {}, invocation));
   return results;
 }
 

@@ -19,6 +19,11 @@ export function addSnap(cli: Argv<GlobalOptions>) {
           default: "10s",
           describe: "with --if-due: how much too early a timer may fire",
           coerce: (value: string) => durationSec("slack", value),
+        })
+        .option("hooks", {
+          type: "boolean",
+          default: false,
+          describe: "with --dry-run: run the hooks too, with ZREPL_DRYRUN=true",
         }),
     async (options) => {
       const { runSnap } = await import("../work.ts");

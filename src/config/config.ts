@@ -50,6 +50,8 @@ export interface RecvOptions {
   readonly inheritProperties: readonly string[];
   /** `-o` on every recv. */
   readonly overrideProperties: Readonly<Record<string, string>>;
+  /** Extension: properties that may come from another host's stream although that may be dangerous. */
+  readonly allowFromStream?: readonly string[];
   readonly placeholderEncryption: "unspecified" | "inherit" | "off";
   readonly bandwidthLimit?: BandwidthLimit;
 }
@@ -182,7 +184,7 @@ export interface BothPruning extends PruneGuards {
 }
 
 export type Connect =
-  | { readonly type: "tcp"; readonly address: string; readonly dialTimeoutSec: number }
+  | { readonly type: "tcp"; readonly address: string; readonly dialTimeoutSec: number; readonly keepAliveSec?: number }
   | {
       readonly type: "tls";
       readonly address: string;
@@ -191,6 +193,7 @@ export type Connect =
       readonly key: string;
       readonly serverCn: string;
       readonly dialTimeoutSec: number;
+      readonly keepAliveSec?: number;
     }
   | {
       readonly type: "ssh+stdinserver";
@@ -201,6 +204,8 @@ export type Connect =
       readonly options: readonly string[];
       readonly sshCommand: string;
       readonly dialTimeoutSec: number;
+      /** Extension: how long the other side may be silent; both sides go by it. The loader always sets it. */
+      readonly keepAliveSec?: number;
     }
   | {
       readonly type: "local";
@@ -262,10 +267,22 @@ export interface PullJob {
   readonly conflictResolution: ConflictResolution;
 }
 
+/** Extension: what the clients of a sink or source may do, enforced by it. */
+export interface Permissions {
+  readonly receive: boolean;
+  readonly send: boolean;
+  readonly list: boolean;
+  readonly prune: boolean;
+}
+
 export interface SinkJob {
   readonly type: "sink";
   readonly name: string;
   readonly serve: Serve;
+  /** The loader always sets it; absent = everything. */
+  readonly permissions?: Permissions;
+  /** Extension: most filesystems of one client; absent = unlimited. */
+  readonly maxFilesystems?: number;
   readonly rootFs: string;
   readonly recv: RecvOptions;
   /** Extension: pruned here, by itself. */
@@ -276,6 +293,8 @@ export interface SourceJob {
   readonly type: "source";
   readonly name: string;
   readonly serve: Serve;
+  /** The loader always sets it; absent = everything. */
+  readonly permissions?: Permissions;
   readonly filesystems: FilesystemFilter;
   readonly send: SendOptions;
   readonly snapshotting: Snapshotting;

@@ -1,25 +1,25 @@
 import { parseMysqlDsn } from "../hooks/mysql-dsn.ts";
 import { parsePostgresDsn } from "../hooks/postgres-dsn.ts";
 import { CronSyntaxError, parseCron } from "../snap/cron-schedule.ts";
-import { isKnownLocation } from "../zone.ts";
 import { jobNameProblem } from "../zfs/abstraction.ts";
 import { filesystemNameProblem } from "../zfs/name.ts";
+import { isKnownLocation } from "../zone.ts";
 import type { FormattedText } from "./coerce.ts";
 import { identityProblem } from "./grammar/client-map.ts";
+import { parseDestroyLimit } from "./grammar/destroy-limit.ts";
+import { dsnProblem } from "./grammar/dsn.ts";
 import {
   parseGoDuration,
   parsePositiveDuration,
   parsePositiveDurationOrManual,
   parsePositiveGoDuration,
 } from "./grammar/duration.ts";
-import { parseDestroyLimit } from "./grammar/destroy-limit.ts";
 import { filterPatternProblem } from "./grammar/filter.ts";
 import { grammarProblem } from "./grammar/grammar-error.ts";
 import { parseGrid } from "./grammar/grid.ts";
 import { parseHostPort } from "./grammar/host-port.ts";
 import type { PatternCompiler } from "./grammar/pattern.ts";
 import { propertyNameProblem, userPropertyNameProblem } from "./grammar/property.ts";
-import { dsnProblem } from "./grammar/dsn.ts";
 import { parseBandwidth, parseBucketSize } from "./grammar/size.ts";
 import type { SourceFile } from "./source.ts";
 

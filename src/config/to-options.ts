@@ -6,7 +6,14 @@ import type {
   RawReplicationHook,
   RawSend,
 } from "../generated/raw-config.ts";
-import type { BandwidthLimit, CommandHookConfig, ConflictResolution, RecvOptions, ReplicationOptions, SendOptions } from "./config.ts";
+import type {
+  BandwidthLimit,
+  CommandHookConfig,
+  ConflictResolution,
+  RecvOptions,
+  ReplicationOptions,
+  SendOptions,
+} from "./config.ts";
 import { parseGoDuration, parsePositiveGoDuration } from "./grammar/duration.ts";
 import { parseBandwidth, parseBucketSize } from "./grammar/size.ts";
 import type { Site } from "./site.ts";
@@ -36,6 +43,7 @@ export function toRecv(raw: RawRecv, site: Site): RecvOptions {
   return {
     inheritProperties: inherit,
     overrideProperties: override,
+    allowFromStream: raw.properties.allow_from_stream,
     placeholderEncryption: raw.placeholder.encryption,
     ...toBandwidthLimit(raw.bandwidth_limit),
   };

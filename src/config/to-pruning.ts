@@ -20,7 +20,10 @@ export function toBothPruning(raw: RawPruningBoth, site: Site): BothPruning {
 /** `pruning:` of a job that prunes one side; a source job can know what is replicated, the others can't (§2.8). */
 export function toLocalPruning(raw: RawPruningLocal, site: Site, type: "snap" | "sink" | "source"): LocalPruning {
   const keep = site.at("keep");
-  return { keep: type === "source" ? toKeepRules(raw.keep, keep) : toLocalKeepRules(raw.keep, keep, type), ...toGuards(raw, site) };
+  return {
+    keep: type === "source" ? toKeepRules(raw.keep, keep) : toLocalKeepRules(raw.keep, keep, type),
+    ...toGuards(raw, site),
+  };
 }
 
 function toGuards(raw: RawPruningBoth | RawPruningLocal, site: Site): PruneGuards {
@@ -45,7 +48,11 @@ function toKeepRules(raw: readonly RawKeepRule[], site: Site): KeepRule[] {
 function toLocalKeepRules(raw: readonly RawKeepRule[], site: Site, type: string): KeepRule[] {
   raw.forEach((rule, i) => {
     if (rule.type === "not_replicated")
-      site.at(i).problem(`single-site pruner cannot support \`not_replicated\` keep rule; a ${type} job does not know what is replicated`);
+      site
+        .at(i)
+        .problem(
+          `single-site pruner cannot support \`not_replicated\` keep rule; a ${type} job does not know what is replicated`,
+        );
   });
   return toKeepRules(raw, site);
 }
@@ -78,7 +85,8 @@ function toCalendar(raw: RawKeepCalendar, site: Site): KeepRule {
   const { hourly, daily, weekly, monthly, yearly, location, regex } = raw;
   const counts: CalendarCounts = { hourly, daily, weekly, monthly, yearly };
   const wanted = Object.entries(counts).filter(([, count]) => count > 0);
-  if (wanted.length === 0) site.problem("keeps nothing; at least one of hourly, daily, weekly, monthly, yearly must be above 0");
+  if (wanted.length === 0)
+    site.problem("keeps nothing; at least one of hourly, daily, weekly, monthly, yearly must be above 0");
   if (!isKnownLocation(location)) site.at("location").problem(`unknown time zone ${JSON.stringify(location)}`);
   const text = ["calendar", ...wanted.map(([period, count]) => `${period} ${count}`), location].join(" ");
   if (regex === undefined || regex === "") return { type: raw.type, counts, location, text };

@@ -63,7 +63,9 @@ export function toSelection(raw: RawSnapJob | RawPushJob | RawSourceJob, site: S
   return {
     ...filter,
     ...(byProperty === undefined ? {} : { byProperty }),
-    ...(excludes.length === 0 ? {} : { excludes, match: (name) => filter.match(name) && !excludes.some((regex) => regex.test(name)) }),
+    ...(excludes.length === 0
+      ? {}
+      : { excludes, match: (name) => filter.match(name) && !excludes.some((regex) => regex.test(name)) }),
   };
 }
 

@@ -8,22 +8,25 @@ import type { Site } from "./site.ts";
 /** `connect:` of a push or pull job. */
 export function toConnect(raw: RawConnect, site: Site): Connect {
   const dialTimeoutSec = parseGoDuration(raw.dial_timeout);
+  if (raw.type === "local")
+    return { type: raw.type, listenerName: raw.listener_name, clientIdentity: raw.client_identity, dialTimeoutSec };
+  const keepAliveSec = parseGoDuration(raw.keep_alive);
+  if (keepAliveSec < 1 || keepAliveSec > 3600) site.at("keep_alive").problem("must be at least 1s and at most 1h");
+  const timeouts = { dialTimeoutSec, keepAliveSec: Math.ceil(keepAliveSec) };
   switch (raw.type) {
     case "tcp":
-      return { type: raw.type, address: raw.address, dialTimeoutSec };
+      return { type: raw.type, address: raw.address, ...timeouts };
     case "tls": {
       const { type, address, ca, cert, key, server_cn: serverCn } = raw;
-      return { type, address, ca, cert, key, serverCn, dialTimeoutSec };
+      return { type, address, ca, cert, key, serverCn, ...timeouts };
     }
     case "ssh+stdinserver": {
       if (site.at("transport_open_command").isGiven())
         site.at("transport_open_command").warn("has no effect, as in zrepl; use ssh_command");
       const { type, host, user, port, options } = raw;
       const paths = { identityFile: raw.identity_file, sshCommand: raw.ssh_command || "ssh" };
-      return { type, host, user, port, options, ...paths, dialTimeoutSec };
+      return { type, host, user, port, options, ...paths, ...timeouts };
     }
-    case "local":
-      return { type: raw.type, listenerName: raw.listener_name, clientIdentity: raw.client_identity, dialTimeoutSec };
     default:
       return unreachable(raw);
   }

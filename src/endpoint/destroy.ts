@@ -83,10 +83,13 @@ async function nameHolders(
   nameOf: (filesystem: string) => string,
 ): Promise<DestroyFailure[]> {
   const tags = new Map<string, string[]>();
-  for (const { snapshot, tag } of await listHolds(runner, inUse)) tags.set(snapshot, [...(tags.get(snapshot) ?? []), tag]);
+  for (const { snapshot, tag } of await listHolds(runner, inUse))
+    tags.set(snapshot, [...(tags.get(snapshot) ?? []), tag]);
   return failures.map((failure) => {
     const held = tags.get(`${nameOf(failure.filesystem)}@${failure.snapshot.name}`);
-    return failure.outcome === "kept" && held !== undefined ? { ...failure, message: `held by ${held.join(", ")}` } : failure;
+    return failure.outcome === "kept" && held !== undefined
+      ? { ...failure, message: `held by ${held.join(", ")}` }
+      : failure;
   });
 }
 

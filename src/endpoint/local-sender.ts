@@ -20,10 +20,10 @@ import type {
   StepRequest,
   StreamFailure,
 } from "./endpoint.ts";
-import { listingFor } from "./filter-roots.ts";
 import { missingPools } from "./missing-pool.ts";
-import { type ObservedFilesystem, observe } from "./observe.ts";
-import { encryptionRefusal, resumeTokenProblem, versionProblem } from "./send-rules.ts";
+import type { ObservedFilesystem } from "./observe.ts";
+import { observeSelected } from "./select.ts";
+import { encryptionRefusal, resumeTokenProblem, tokenPolicyProblem, versionProblem } from "./send-rules.ts";
 import { StepProtection } from "./step-protection.ts";
 
 export interface LocalSenderOptions {
@@ -53,7 +53,7 @@ export class LocalSender implements Sender {
 
   async list(): Promise<SideListing> {
     const { runner, filter, send } = this.#options;
-    const observed = await observe(runner, listingFor(filter), (name) => filter.match(name));
+    const observed = await observeSelected(runner, filter);
     const filesystems = observed.filesystems.map((found) => stateOf(found, send));
     this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
     this.#protection.observe(filesystems);
@@ -64,14 +64,17 @@ export class LocalSender implements Sender {
   async look(filesystem: string): Promise<void> {
     const { runner, filter, send } = this.#options;
     if (!filter.match(filesystem)) return;
-    const observed = await observe(runner, { roots: [filesystem], depth: 1 }, (name) => name === filesystem);
+    const observed = await observeSelected(runner, filter, filesystem);
     this.#states.delete(filesystem);
     for (const found of observed.filesystems) this.#states.set(filesystem, stateOf(found, send));
   }
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {
     if (!this.#tokens.has(token)) this.#tokens.set(token, await decodeResumeToken(this.#options.runner, token));
-    return this.#tokens.get(token);
+    const decoded = this.#tokens.get(token);
+    const state = this.#states.get(decoded?.toName.split("@", 1)[0] ?? "");
+    if (decoded === undefined || state === undefined) return decoded;
+    return { ...decoded, refusal: tokenPolicyProblem(decoded, state.encrypted, this.#options.send) };
   }
 
   async estimate(request: StepRequest): Promise<number | undefined> {

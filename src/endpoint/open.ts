@@ -1,6 +1,7 @@
 /** From a job to its two endpoints. */
-import type { Config, PullJob, PushJob, SinkJob, SourceJob } from "../config/config.ts";
+import type { Config, PullJob, PushJob, RecvOptions, SinkJob, SourceJob } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
+import type { ConnectOptions } from "../remote/connect.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { Receiver, Sender } from "./endpoint.ts";
 import { LocalReceiver } from "./local-receiver.ts";
@@ -18,46 +19,56 @@ export interface OpenOptions {
   readonly config: Config;
   readonly runner: Runner;
   readonly warn: (message: string) => void;
+  /** Ends connections to other hosts. */
+  readonly interrupted: AbortSignal;
+  /** For ssh; absent = empty. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How long the other side may wait for its lock. */
+  readonly lockWaitSec: number;
 }
 
-/** @throws {FailedError} when the other side can't be reached */
+/** @throws {ZreplRunError} when the other side can't be reached, or refuses */
 export async function openEndpoints(job: PushJob | PullJob, options: OpenOptions): Promise<Endpoints> {
   return job.type === "push" ? openPush(job, options) : openPull(job, options);
 }
 
-async function openPush(job: PushJob, { config, runner, warn }: OpenOptions): Promise<Endpoints> {
+async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> {
+  const { config, runner, warn } = options;
   const sender = new LocalSender({ runner, job: job.name, filter: job.filesystems, send: job.send, warn });
+  if (job.connect.type !== "local") {
+    const { connectReceiver } = await import("../remote/connect.ts");
+    const { endpoint: receiver, nameOf: receiverName, close } = await connectReceiver(job.connect, remoteOptions(job, options));
+    return { sender, receiver, receiverName, close };
+  }
   const sink = localPeer(job, config, "sink");
-  const clientIdentity = job.connect.type === "local" ? job.connect.clientIdentity : undefined;
-  const receiver = new LocalReceiver({
-    runner,
-    job: sink.name,
-    rootFs: sink.rootFs,
-    clientIdentity,
-    recv: sink.recv,
-    warn,
-  });
-  const root = clientIdentity === undefined ? sink.rootFs : `${sink.rootFs}/${clientIdentity}`;
+  const { clientIdentity } = job.connect;
+  const { name, rootFs, recv } = sink;
+  const receiver = new LocalReceiver({ runner, job: name, rootFs, clientIdentity, recv, warn });
+  const root = `${rootFs}/${clientIdentity}`;
   return { sender, receiver, receiverName: (filesystem) => `${root}/${filesystem}`, close: async () => undefined };
 }
 
-async function openPull(job: PullJob, { config, runner, warn }: OpenOptions): Promise<Endpoints> {
+async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> {
+  const { config, runner, warn } = options;
+  const { name, rootFs } = job;
+  const receiverName = (filesystem: string) => `${rootFs}/${filesystem}`;
+  const receiverFor = (recv: RecvOptions) =>
+    new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
+  if (job.connect.type !== "local") {
+    const [{ connectSender }, { guardedRecv }] = await Promise.all([
+      import("../remote/connect.ts"),
+      import("../remote/guarded-recv.ts"),
+    ]);
+    const { endpoint: sender, close } = await connectSender(job.connect, remoteOptions(job, options));
+    return { sender, receiver: receiverFor(guardedRecv(job.recv)), receiverName, close };
+  }
   const source = localPeer(job, config, "source");
   const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
-  const receiver = new LocalReceiver({
-    runner,
-    job: job.name,
-    rootFs: job.rootFs,
-    clientIdentity: undefined,
-    recv: job.recv,
-    warn,
-  });
-  return {
-    sender,
-    receiver,
-    receiverName: (filesystem) => `${job.rootFs}/${filesystem}`,
-    close: async () => undefined,
-  };
+  return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
+}
+
+function remoteOptions(job: PushJob | PullJob, { config, env = {}, interrupted, lockWaitSec, warn }: OpenOptions): ConnectOptions {
+  return { job: job.name, runDir: config.global.lockDir, env, signal: interrupted, lockWaitSec, warn };
 }
 
 /** The sink or source of the same config that serves a job's `local` connect. The loader has checked that there is one. */

@@ -50,6 +50,15 @@ export function resumeTokenProblem(
     return "resume token expected to be incremental, but `fromguid` not present";
   if (token.fromGuid !== from?.guid) return `resume token \`fromguid\` != expected: ${token.fromGuid} != ${from?.guid}`;
   if (token.toGuid !== to.guid) return `resume token \`toguid\` != expected: ${token.toGuid} != ${to.guid}`;
+  return tokenPolicyProblem(token, filesystemEncrypted, send);
+}
+
+/** Why the encryption policy forbids to go on with a resume token, or undefined. */
+export function tokenPolicyProblem(
+  token: Pick<ResumeToken, "raw">,
+  filesystemEncrypted: boolean,
+  send: Pick<SendOptions, "encrypted">,
+): string | undefined {
   if (!filesystemEncrypted || token.raw === send.encrypted) return undefined;
   return send.encrypted
     ? "resume token does not have rawok=true which would result in an unencrypted send, but policy mandates encrypted sends only"

@@ -1,4 +1,4 @@
-import { hookVariables, type HookSituation, type HookType } from "./environment.ts";
+import { type HookSituation, type HookType, hookVariables } from "./environment.ts";
 import { runProgram } from "./program.ts";
 import type { Edge, EdgeResult, Hook } from "./stack.ts";
 
@@ -42,7 +42,9 @@ export function commandHook({ path, timeoutSec, errIsFatal }: CommandHookConfig,
 function commandError(path: string, variables: Readonly<Record<string, string>>, problem: string): Error {
   const assignments = Object.entries(variables).map(([key, value]) => `${key}=${value}`);
   const command = [...assignments, path].join(" ");
-  return new Error(`command hook failed with ${JSON.stringify(problem)}: ${JSON.stringify(command)} FAILED with error: ${problem}`);
+  return new Error(
+    `command hook failed with ${JSON.stringify(problem)}: ${JSON.stringify(command)} FAILED with error: ${problem}`,
+  );
 }
 
 export function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -4,7 +4,9 @@ import { DsnError } from "./postgres-dsn.ts";
 export interface MysqlDsn {
   readonly user: string;
   readonly password: string;
-  readonly address: { readonly type: "tcp"; readonly host: string; readonly port: string } | { readonly type: "unix"; readonly path: string };
+  readonly address:
+    | { readonly type: "tcp"; readonly host: string; readonly port: string }
+    | { readonly type: "unix"; readonly path: string };
   readonly database: string;
   readonly tls: "false" | "true" | "skip-verify" | "preferred";
   /** Variables of the session to set, name → SQL value. */
@@ -23,7 +25,8 @@ const DRIVER_PARAMETERS = new Set(
 /** @throws DsnError */
 export function parseMysqlDsn(text: string): MysqlDsn {
   const slash = text.lastIndexOf("/");
-  if (slash === -1) throw new DsnError("is missing the slash separating the database name; must be like user:password@tcp(host:3306)/");
+  if (slash === -1)
+    throw new DsnError("is missing the slash separating the database name; must be like user:password@tcp(host:3306)/");
   const left = text.slice(0, slash);
   const at = left.lastIndexOf("@");
   const login = at === -1 ? "" : left.slice(0, at);
@@ -48,13 +51,15 @@ function split(text: string, separator: string): [string, string] {
 
 function parseAddress(text: string): MysqlDsn["address"] {
   const open = text.indexOf("(");
-  if (open !== -1 && !text.endsWith(")")) throw new DsnError("has a network address that is not terminated (missing closing brace)");
+  if (open !== -1 && !text.endsWith(")"))
+    throw new DsnError("has a network address that is not terminated (missing closing brace)");
   const net = (open === -1 ? text : text.slice(0, open)) || "tcp";
   const address = open === -1 ? "" : text.slice(open + 1, -1);
   if (net === "unix") return { type: "unix", path: address || "/tmp/mysql.sock" };
   if (net !== "tcp") throw new DsnError(`has the network ${JSON.stringify(net)}; must be tcp or unix`);
   const match = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(address);
-  if (match === null) throw new DsnError(`has the address ${JSON.stringify(address)}; must be HOST or HOST:PORT, an IPv6 address in []`);
+  if (match === null)
+    throw new DsnError(`has the address ${JSON.stringify(address)}; must be HOST or HOST:PORT, an IPv6 address in []`);
   const [, host = "", port = "3306"] = match;
   return { type: "tcp", host: host.replace(/^\[(.*)\]$/, "$1") || "127.0.0.1", port };
 }

@@ -29,7 +29,12 @@ export function mysqlHook({ dsn, timeoutSec, errIsFatal }: DatabaseHookConfig, c
       const parsed = parseMysqlDsn(dsn);
       session = await openSession(parsed, timeoutSec, context);
       const lock = dryRun ? [] : ["FLUSH TABLES WITH READ LOCK"];
-      const problem = await session.ask([...settings(parsed, timeoutSec), ...lock, `SELECT '${LOCKED}'`], LOCKED, timeoutSec, context.interrupted);
+      const problem = await session.ask(
+        [...settings(parsed, timeoutSec), ...lock, `SELECT '${LOCKED}'`],
+        LOCKED,
+        timeoutSec,
+        context.interrupted,
+      );
       return endEdge(problem);
     },
   };
@@ -68,7 +73,12 @@ class Session {
   }
 
   /** Runs statements and waits until the program has printed `answer`. @returns what went wrong */
-  async ask(statements: readonly string[], answer: string, timeoutSec: number, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async ask(
+    statements: readonly string[],
+    answer: string,
+    timeoutSec: number,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
     const guard = endInTime(this.#child, timeoutSec, signal);
     try {
       this.#write(statements);
@@ -82,7 +92,8 @@ class Session {
 
   /** Runs the last statements; the program must have lived until now. @returns what went wrong */
   async finish(statements: readonly string[], timeoutSec: number): Promise<string | undefined> {
-    if (this.#ended !== undefined) return `the tables were not locked all the time, the connection ended early: ${this.#describeEnd()}`;
+    if (this.#ended !== undefined)
+      return `the tables were not locked all the time, the connection ended early: ${this.#describeEnd()}`;
     const guard = endInTime(this.#child, timeoutSec, undefined);
     try {
       this.#write(statements);

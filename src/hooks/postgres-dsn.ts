@@ -73,7 +73,13 @@ const VARIABLES: Readonly<Record<string, string>> = {
 };
 
 /** Known to lib/pq alone, without meaning for one statement; `fallback_application_name` and `options` are treated apart. */
-const IGNORED = new Set(["binary_parameters", "disable_prepared_binary_result", "krbspn", "fallback_application_name", "options"]);
+const IGNORED = new Set([
+  "binary_parameters",
+  "disable_prepared_binary_result",
+  "krbspn",
+  "fallback_application_name",
+  "options",
+]);
 
 /**
  * The environment that makes psql connect as lib/pq would: nothing, a password least of all, is in its arguments. lib/pq's own

@@ -24,10 +24,19 @@ export async function withReplicationHooks(
   if (invocation.dryRun) {
     if (invocation.reporter.wantsText)
       for (const config of configs)
-        invocation.reporter.emit({ event: "planText", job: job.name, text: `would run hook ${hookName(config)} around the replication` });
+        invocation.reporter.emit({
+          event: "planText",
+          job: job.name,
+          text: `would run hook ${hookName(config)} around the replication`,
+        });
     return replicate();
   }
-  let outcome: ReplicationOutcome = { outcome: "failed", done: 0, failed: 0, error: "a hook prevented the replication" };
+  let outcome: ReplicationOutcome = {
+    outcome: "failed",
+    done: 0,
+    failed: 0,
+    error: "a hook prevented the replication",
+  };
   const context = {
     env: invocation.env ?? {},
     interrupted: invocation.interrupted,

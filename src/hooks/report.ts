@@ -1,6 +1,7 @@
 /** What hooks do, as events. */
-import type { HookType } from "./environment.ts";
+
 import type { Reporter } from "../report/events.ts";
+import type { HookType } from "./environment.ts";
 import type { HookStep } from "./stack.ts";
 
 /** A hook's stdout is logged as info, its stderr as warning, as zrepl does. */

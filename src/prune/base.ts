@@ -13,7 +13,10 @@ export function cursorGuid(sender: FilesystemState, job: string): string | undef
 }
 
 /** The newest snapshot of the receiver that the sender has as a snapshot or bookmark, as the receiver has it. */
-export function newestCommonSnapshot(sender: FilesystemState, receiver: FilesystemState): FilesystemVersion | undefined {
+export function newestCommonSnapshot(
+  sender: FilesystemState,
+  receiver: FilesystemState,
+): FilesystemVersion | undefined {
   const guids = new Set(sender.versions.map(({ guid }) => guid));
   const snapshots = receiver.versions.filter(({ kind, guid }) => kind === "snapshot" && guids.has(guid));
   return snapshots.sort(compareVersions).at(-1);
@@ -22,7 +25,10 @@ export function newestCommonSnapshot(sender: FilesystemState, receiver: Filesyst
 /**
  * What must stay on the sender: the newest common snapshot, unless a bookmark preserves it as a base; guid → reason.
  */
-export function protectedOnSender(sender: FilesystemState, receiver: FilesystemState | undefined): [guid: string, reason: string][] {
+export function protectedOnSender(
+  sender: FilesystemState,
+  receiver: FilesystemState | undefined,
+): [guid: string, reason: string][] {
   const common = receiver === undefined ? undefined : newestCommonSnapshot(sender, receiver);
   if (common === undefined) return [];
   const bookmarked = sender.versions.some(({ kind, guid }) => kind === "bookmark" && guid === common.guid);
@@ -30,7 +36,10 @@ export function protectedOnSender(sender: FilesystemState, receiver: FilesystemS
 }
 
 /** What must stay on the receiver: the newest common snapshot, whether its last-received hold is there or not. */
-export function protectedOnReceiver(sender: FilesystemState | undefined, receiver: FilesystemState): [guid: string, reason: string][] {
+export function protectedOnReceiver(
+  sender: FilesystemState | undefined,
+  receiver: FilesystemState,
+): [guid: string, reason: string][] {
   const common = sender === undefined ? undefined : newestCommonSnapshot(sender, receiver);
   return common === undefined ? [] : [[common.guid, "last received snapshot"]];
 }

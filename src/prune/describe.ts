@@ -65,7 +65,12 @@ function describePruning(plan: Extract<PruneFilesystemPlan, { outcome: "prune" }
   const bytes = options.reclaimBytes?.get(filesystem);
   const freed = bytes === undefined ? "" : `; would free ${formatBytes(bytes)}`;
   const summary = `${filesystem}: destroy ${destroy.length}, keep ${keep.length}${heldCount}${freed}`;
-  return [summary, ...drawTimeline(judged, options), ...drawGrids(judged, options), ...describeSnapshots(judged, options)];
+  return [
+    summary,
+    ...drawTimeline(judged, options),
+    ...drawGrids(judged, options),
+    ...describeSnapshots(judged, options),
+  ];
 }
 
 function describeSnapshots(judged: readonly Judged[], { nowSec, paint = plain }: DescribeOptions): string[] {
@@ -93,7 +98,10 @@ const TIMELINE_WIDTH = 60;
 function drawTimeline(judged: readonly Judged[], { paint = plain }: DescribeOptions): string[] {
   if (judged.length < 2) return [];
   const times = judged.map(({ snapshot }) => snapshot.creationSec);
-  const [fromSec, toSec] = times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, -Infinity]);
+  const [fromSec, toSec] = times.reduce(
+    ([low, high], time) => [Math.min(low, time), Math.max(high, time)],
+    [Infinity, -Infinity],
+  );
   const cells = new Array<Fate | undefined>(TIMELINE_WIDTH).fill(undefined);
   const strength = (fate: Fate | undefined) => (fate === undefined ? 0 : { destroy: 1, held: 2, keep: 3 }[fate]);
   for (const { snapshot, fate } of judged) {

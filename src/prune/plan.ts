@@ -99,7 +99,11 @@ function skipReason(entry: PruneFilesystem, { side, skipVanished = NO_COUNTERPAR
 export const NO_COUNTERPART = "filesystem has no correspondence on sender";
 
 /** Why a snapshot stays, after `max_age` has taken away and `min_age` and protection have added. */
-function guardedReasons(decision: Decision, isNewest: boolean, { guards, nowSec, protectedGuids }: PruneInput): string[] {
+function guardedReasons(
+  decision: Decision,
+  isNewest: boolean,
+  { guards, nowSec, protectedGuids }: PruneInput,
+): string[] {
   const { snapshot } = decision;
   const ageSec = nowSec - snapshot.creationSec;
   const { minAgeSec, maxAgeSec } = guards;

@@ -40,7 +40,11 @@ export function prune(job: PruneJob, options: PruneOptions, invocation: Invocati
  * As `prune`, for a caller that holds the job's lock.
  * @throws {FailedError} when more than `max_destroy` would be destroyed; nothing is, then
  */
-export async function pruneLocked(job: PruneJob, options: PruneOptions, invocation: Invocation): Promise<PhaseResult[]> {
+export async function pruneLocked(
+  job: PruneJob,
+  options: PruneOptions,
+  invocation: Invocation,
+): Promise<PhaseResult[]> {
   const warn = (message: string) => invocation.reporter.emit({ event: "log", level: "warn", job: job.name, message });
   if (job.type !== "push" && job.type !== "pull") {
     const plan = await planLocal(job, options, invocation, warn);
@@ -73,14 +77,22 @@ async function planLocal(
   warn: (message: string) => void,
 ): Promise<SidePlan> {
   const { name, type, pruning } = job;
-  if (pruning === undefined) throw new UsageError(`job ${JSON.stringify(name)} has no pruning: its other side prunes it`);
+  if (pruning === undefined)
+    throw new UsageError(`job ${JSON.stringify(name)} has no pruning: its other side prunes it`);
   const { runner } = invocation;
   const endpoint =
     job.type === "sink"
       ? new LocalReceiver({ runner, job: name, rootFs: job.rootFs, clientIdentity: undefined, recv: job.recv, warn })
       : new LocalSender({ runner, job: name, filter: job.filesystems, send: NOT_SENT, warn });
   const listing = await endpoint.list();
-  return planOneSide({ job: name, type, pruning: guarded(pruning, options), listing, endpoint, nowSec: now(invocation) });
+  return planOneSide({
+    job: name,
+    type,
+    pruning: guarded(pruning, options),
+    listing,
+    endpoint,
+    nowSec: now(invocation),
+  });
 }
 
 function guarded<T extends { readonly allowEmpty?: boolean }>(pruning: T, { allowEmpty }: PruneOptions): T {
@@ -164,9 +176,14 @@ function tooMuchError(plans: readonly SidePlan[], limit: DestroyLimit): FailedEr
     const names = destroyRequests(plan).flatMap((request) =>
       request.snapshots.map(({ name }) => `  ${side}: ${request.filesystem}@${name}`),
     );
-    return [`${destroy} of ${snapshots} snapshots on ${side} would be destroyed, max_destroy is ${allowed}; nothing was:`, ...names];
+    return [
+      `${destroy} of ${snapshots} snapshots on ${side} would be destroyed, max_destroy is ${allowed}; nothing was:`,
+      ...names,
+    ];
   });
-  return new FailedError(lines.join("\n"), { hint: "look at prune --dry-run; to go on once: prune --max-destroy 100%" });
+  return new FailedError(lines.join("\n"), {
+    hint: "look at prune --dry-run; to go on once: prune --max-destroy 100%",
+  });
 }
 
 async function finish(sidePlan: SidePlan, invocation: Invocation): Promise<PhaseResult> {
@@ -237,7 +254,8 @@ function reportOutcome(
       reporter.emit({ event: "snapshotKept", job, side, filesystem, name: snapshot.name, guid: snapshot.guid, reason });
     }
   }
-  const failed = new Set(failures.filter(({ outcome }) => outcome === "failed").map(({ filesystem }) => filesystem)).size;
+  const failed = new Set(failures.filter(({ outcome }) => outcome === "failed").map(({ filesystem }) => filesystem))
+    .size;
   const done = plan.filter(({ outcome }) => outcome === "prune").length - failed;
   const summary = `pruned ${side}: destroyed ${count(destroyed, "snapshot")}${held === 0 ? "" : `, ${held} held or in use`}`;
   reporter.emit({ event: "phaseDone", job, phase: "prune", side, done, failed, summary });

@@ -11,7 +11,8 @@ export async function showPlan(sidePlan: SidePlan, invocation: Invocation): Prom
   const reclaimBytes = await reclaimable(endpoint, sidePlan);
   if (reporter.wantsText) {
     const options = { rules, nowSec, reclaimBytes, paint: reporter.paintPlan };
-    for (const line of describePrunePlan(plan, options)) reporter.emit({ event: "planText", job, text: `${side}: ${line}` });
+    for (const line of describePrunePlan(plan, options))
+      reporter.emit({ event: "planText", job, text: `${side}: ${line}` });
     return;
   }
   for (const entry of plan) emitFilesystem(entry, reclaimBytes.get(entry.filesystem), sidePlan, invocation);
@@ -48,7 +49,12 @@ function emitFilesystem(
 }
 
 interface SnapshotFate {
-  readonly snapshot: { readonly name: string; readonly guid: string; readonly creationSec: number; readonly createtxg: bigint };
+  readonly snapshot: {
+    readonly name: string;
+    readonly guid: string;
+    readonly creationSec: number;
+    readonly createtxg: bigint;
+  };
   readonly action: "keep" | "destroy";
   readonly reasons: readonly string[];
 }

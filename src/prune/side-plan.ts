@@ -123,6 +123,12 @@ export function destroyRequests(plan: PrunePlan): DestroyRequest[] {
   );
 }
 
-function asVersion({ name, guid, createtxg, creationSec, userrefs }: Omit<FilesystemVersion, "kind">): FilesystemVersion {
+function asVersion({
+  name,
+  guid,
+  createtxg,
+  creationSec,
+  userrefs,
+}: Omit<FilesystemVersion, "kind">): FilesystemVersion {
   return { kind: "snapshot", name, guid, createtxg, creationSec, userrefs };
 }

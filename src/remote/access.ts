@@ -1,11 +1,11 @@
 /** Which job serves a client, and what it may do there. */
-import type { Config, Serve, SinkJob, SourceJob } from "../config/config.ts";
+import type { Config, Permissions, Serve, SinkJob, SourceJob } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import type { Hello } from "./handshake.ts";
 import type { Verb } from "./session.ts";
 
 export type PassiveJob = SinkJob | SourceJob;
-export type Permission = "receive" | "send" | "list" | "prune";
+export type Permission = keyof Permissions;
 
 /** How a client came in: over a forced command, or over the socket of one job. */
 export type Entrance =
@@ -62,9 +62,14 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   lock: { permission: "list", changes: true, roles: ["sink", "source"] },
 };
 
+/** What a job lets its clients do. */
+export function permissionsOf({ type, permissions }: PassiveJob): Permissions {
+  return permissions ?? { receive: type === "sink", send: type === "source", list: true, prune: true };
+}
+
 /** @throws {FailedError} when the job does not let its clients do this */
 export function requirePermission(job: PassiveJob, permission: Permission): void {
-  if (!job.permissions[permission])
+  if (!permissionsOf(job)[permission])
     throw new FailedError(`the ${job.type} job ${job.name} does not allow its clients to ${describePermission[permission]}`, {
       hint: `it says permissions: {${permission}: false}; whoever runs that side can change it`,
     });

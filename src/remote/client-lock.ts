@@ -27,7 +27,10 @@ export class ClientLock {
   readonly #options: ClientLockOptions;
   #acquired: Promise<void> | undefined;
   #held: Promise<void> | undefined;
-  readonly #released = Promise.withResolvers<void>();
+  #release: () => void = () => undefined;
+  readonly #released = new Promise<void>((resolve) => {
+    this.#release = resolve;
+  });
 
   constructor(options: ClientLockOptions) {
     this.#options = options;
@@ -40,7 +43,7 @@ export class ClientLock {
   }
 
   async release(): Promise<void> {
-    this.#released.resolve();
+    this.#release();
     await this.#held?.catch(() => undefined);
   }
 
@@ -48,10 +51,13 @@ export class ClientLock {
     const { dir, hello, signal, onLost } = this.#options;
     const name = lockName(this.#options);
     await this.#endFormerSession(name);
-    const { promise: entered, resolve: enter } = Promise.withResolvers<void>();
+    let enter = () => undefined as void;
+    const entered = new Promise<void>((resolve) => {
+      enter = resolve;
+    });
     this.#held = withLock({ dir, name, command: describe(this.#options), waitSec: hello.lockWaitSec, signal, onLost }, async () => {
       enter();
-      await this.#released.promise;
+      await this.#released;
     });
     await Promise.race([entered, this.#held]);
     await this.#endStrayStreams(name);

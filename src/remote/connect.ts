@@ -11,7 +11,10 @@ import { RemoteSender } from "./remote-sender.ts";
 import { Session } from "./session.ts";
 import { sshTransport, type TransportOptions } from "./ssh.ts";
 
-export interface ConnectOptions extends TransportOptions {
+/** Of a config that does not say. */
+const KEEP_ALIVE_SEC = 30;
+
+export interface ConnectOptions extends Omit<TransportOptions, "keepAliveSec"> {
   /** Our job, and where our locks are: together with the host they tell one driver from another. */
   readonly job: string;
   readonly lockWaitSec: number;
@@ -41,12 +44,13 @@ async function openRemote<T>(
   options: ConnectOptions,
   build: (remote: RemoteOptions) => T,
 ): Promise<Remote<T>> {
-  const transport = openTransport(connect, options);
+  const keepAliveSec = keepAliveOf(connect);
+  const transport = openTransport(connect, { ...options, keepAliveSec });
   const hello: Hello = {
     role,
     session: randomBytes(16).toString("hex"),
     driver: `${hostname()}:${options.runDir}:${options.job}`.slice(-200),
-    keepAliveSec: options.keepAliveSec,
+    keepAliveSec,
     lockWaitSec: options.lockWaitSec,
   };
   try {
@@ -64,6 +68,10 @@ async function openRemote<T>(
     await transport.close();
     throw error;
   }
+}
+
+function keepAliveOf(connect: Connect): number {
+  return ("keepAliveSec" in connect ? connect.keepAliveSec : undefined) ?? KEEP_ALIVE_SEC;
 }
 
 export function openTransport(connect: Connect, options: TransportOptions): Transport {

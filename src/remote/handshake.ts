@@ -2,7 +2,7 @@
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { version as ourVersion } from "../version.ts";
 import { type ByteSource, readFrame, streamSource } from "./byte-source.ts";
-import { flag, integer, object, optional, text } from "./checks.ts";
+import { flag, integer, object, text } from "./checks.ts";
 import type { Connection, Transport } from "./connection.ts";
 import { encodeStep } from "./message.ts";
 import { ConnectError, ConnectionLostError, fromWire, printable, wireError } from "./remote-error.ts";
@@ -67,7 +67,7 @@ export async function connect(transport: Transport, hello: Hello, stream?: StepR
   const connection = await transport.open();
   let timedOut = false;
   const { dialTimeoutSec } = transport;
-  const timeoutSec = dialTimeoutSec + GREETING_GRACE_SEC + hello.lockWaitSec;
+  const timeoutSec = dialTimeoutSec + GREETING_GRACE_SEC;
   const timer = setTimeout(() => {
     timedOut = true;
     connection.abort();
@@ -116,8 +116,7 @@ async function neverGreeted(transport: Transport, connection: Connection): Promi
 }
 
 async function readWelcome(transport: Transport, connection: Connection, source: ByteSource): Promise<Welcome> {
-  for (;;) {
-    const frame = await readFrame(source);
+  const frame = await readFrame(source);
     if (frame === undefined) {
       const { problem } = await connection.ended;
       const why = problem === undefined ? "" : `: ${printable(problem.message)}`;
@@ -125,7 +124,5 @@ async function readWelcome(transport: Transport, connection: Connection, source:
     }
     const { header } = frame;
     if (header["error"] !== undefined) throw fromWire(transport.peer, wireError(header["error"], "error"));
-    if (header["welcome"] !== undefined) return welcomeCheck(header["welcome"], "welcome");
-    optional(flag)(header["wait"], "wait"); // a sign of life while it waits for a lock
-  }
+    return welcomeCheck(header["welcome"], "welcome");
 }

@@ -124,6 +124,7 @@ export const resumeToken: Check<ResumeToken> = object<ResumeToken>({
   toName: text(512),
   bytes: integer(0, Number.MAX_SAFE_INTEGER),
   raw: flag,
+  refusal: optional(text(64 * 1024)),
 });
 
 export const batchOf = <T>(check: Check<T>): Check<T[]> => list(check, MAX_BATCH);

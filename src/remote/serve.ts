@@ -1,4 +1,5 @@
 /** The story of `stdinserver`: greet → hello → which job → session | stream. */
+import type { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
@@ -6,7 +7,7 @@ import { LocalSender } from "../endpoint/local-sender.ts";
 import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
 import type { Runner } from "../zfs/runner.ts";
-import { type Entrance, findJob, type PassiveJob, requirePermission } from "./access.ts";
+import { type Entrance, findJob, type PassiveJob, permissionsOf, requirePermission } from "./access.ts";
 import { readFrame } from "./byte-source.ts";
 import { integer, matching, object, oneOf, optional, text } from "./checks.ts";
 import { ClientLock, type ClientLockOptions, underSession } from "./client-lock.ts";
@@ -16,14 +17,16 @@ import { stepRequest } from "./message.ts";
 import { ConnectionLostError, toWire } from "./remote-error.ts";
 import { type Served, serveSession } from "./server-session.ts";
 import { serveStream } from "./server-stream.ts";
+import { admit } from "./admit.ts";
+import { guardedRecv } from "./guarded-recv.ts";
 import { CLIENT_GREETING_BYTES, encodeFrame, parseClientGreeting, PROTOCOL, ProtocolError, protocolMismatch, serverGreeting } from "./wire.ts";
 
 export interface ServeOptions {
   readonly incoming: Incoming;
   /** Read only after the greeting, so that a broken config can be reported to the client. */
-  readonly config: () => Promise<Config>;
+  readonly loadConfig: () => Promise<Config>;
   /** Who it is, and where it came in. */
-  readonly entrance: (config: Config) => Entrance;
+  readonly enter: (config: Config) => Entrance;
   readonly runner: Runner;
   readonly signal: AbortSignal;
   readonly abort: (error: Error) => void;
@@ -55,8 +58,8 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   const { incoming } = options;
   try {
     const hello = await greet(options);
-    const config = await options.config();
-    const entrance = options.entrance(config);
+    const config = await options.loadConfig();
+    const entrance = options.enter(config);
     const job = findJob(config, entrance, hello.role);
     await (hello.stream === undefined ? session : stream)({ ...options, hello, job, config, entrance });
     return true;
@@ -111,7 +114,7 @@ async function session(context: Context): Promise<void> {
     throw new ReportedError(error instanceof Error ? error.message : String(error), { cause: error });
   } finally {
     await lock.release();
-    output.end();
+    await ended(output);
   }
 }
 
@@ -144,7 +147,7 @@ function lockOptions({ config, job, entrance, hello, signal, abort, log }: Conte
 
 function welcome({ job, entrance, nowMs }: Context): Welcome {
   const root = job.type === "sink" ? `${job.rootFs}/${entrance.identity}` : "";
-  return { version: ourVersion, job: job.name, root, clockSec: Math.floor(nowMs() / 1000), permissions: job.permissions };
+  return { version: ourVersion, job: job.name, root, clockSec: Math.floor(nowMs() / 1000), permissions: permissionsOf(job) };
 }
 
 function openServed({ job, entrance, runner, log }: Context): Served {
@@ -154,8 +157,25 @@ function openServed({ job, entrance, runner, log }: Context): Served {
     return { role: "source", endpoint: new LocalSender({ runner, job: name, filter, send, warn }) };
   }
   const { name, rootFs, recv } = job;
-  const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: entrance.identity, recv, warn });
-  return { role: "sink", endpoint, admit: async () => undefined };
+  const { identity } = entrance;
+  const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: identity, recv: guardedRecv(recv), warn });
+  return { role: "sink", endpoint, admit: (step) => admit(job, identity, step, runner) };
+}
+
+/** How long a client may take to read the last words. */
+const LAST_WORDS_MS = 5_000;
+
+function ended(output: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, LAST_WORDS_MS);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    output.once("close", done);
+    output.once("error", done);
+    output.end(done);
+  });
 }
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {

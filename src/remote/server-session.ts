@@ -90,9 +90,11 @@ class ServerSession {
       if (performance.now() - this.#heardAtMs > keepAliveMs)
         abort(new ConnectionLostError(`the client has been silent for ${hello.keepAliveSec} s`));
     }, keepAliveMs / 4);
+    const stopped = aborted(signal);
+    stopped.catch(() => undefined);
     try {
       for (;;) {
-        const frame = await Promise.race([readFrame(source), aborted(signal)]);
+        const frame = await Promise.race([readFrame(source), stopped]);
         if (frame === undefined) break;
         this.#heardAtMs = performance.now();
         this.#hear(frame);

@@ -26,8 +26,8 @@ export async function stdinserver(options: StdinserverOptions): Promise<void> {
   };
   const ok = await serve({
     incoming: fdIncoming(0, 1),
-    config: () => loadForClients(options.config, env),
-    entrance: () => ({ kind: "stdinserver", identity }),
+    loadConfig: () => loadForClients(options.config, env),
+    enter: () => ({ kind: "stdinserver", identity }),
     runner: createRunner({ signal: controller.signal, env, onCommand }),
     signal: controller.signal,
     abort: (error) => controller.abort(error),

@@ -51,6 +51,8 @@ export async function executeReplication(plan: ReplicationPlan, options: Execute
 class ReplicationRun {
   readonly #options: ExecuteOptions;
   readonly #failed = new Map<string, Error>();
+  /** Filesystems that can't be planned and that the receiver does not have. */
+  readonly #unplanned = new Set<string>();
   readonly #stepsDone = new Map<string, number>();
 
   constructor(options: ExecuteOptions) {
@@ -63,6 +65,8 @@ class ReplicationRun {
 
   /** Gets the receiver's filesystem ready: what the config allows to be cleared, rolled back or set aside. */
   async begin(plan: FilesystemPlan): Promise<void> {
+    if ((plan.outcome === "refused" || plan.outcome === "conflict") && !plan.onReceiver)
+      this.#unplanned.add(plan.filesystem);
     if (plan.outcome !== "steps" && plan.outcome !== "upToDate") return;
     for (const preparation of plan.preparations) {
       if (this.#failed.has(plan.filesystem)) return;
@@ -129,14 +133,18 @@ class ReplicationRun {
       const taken = await this.#window(window.filter(({ step }) => !this.#failed.has(step.filesystem)));
       rest = runnable.filter((step) => !taken.has(step) && !this.#failed.has(step.step.filesystem));
     }
+    for (const { step } of rest)
+      if (!this.#failed.has(step.filesystem)) this.#failed.set(step.filesystem, asError(this.#options.timeUp.reason));
   }
 
   /** Fails a step whose parent did not make it to the receiver. */
   #canStart({ step, parents }: OrderedStep): boolean {
     if (this.#failed.has(step.filesystem)) return false;
-    const missing = parents.filter((parent) => this.#failed.has(parent) && !this.#stepsDone.has(parent));
+    const missing = parents.filter(
+      (parent) => this.#unplanned.has(parent) || (this.#failed.has(parent) && !this.#stepsDone.has(parent)),
+    );
     if (missing.length === 0) return true;
-    this.#failed.set(step.filesystem, new Error(`parent(s) failed during initial replication: [${missing.join(" ")}]`));
+    this.#failed.set(step.filesystem, new ParentFailedError(missing, (parent) => this.#failed.get(parent)));
     return false;
   }
 
@@ -154,24 +162,31 @@ class ReplicationRun {
   async #window(window: readonly OrderedStep[]): Promise<Set<OrderedStep>> {
     const { concurrency, window: limits, nowMs, timeUp } = this.#options;
     const closesAtMs = nowMs() + limits.maxDelaySec * 1000;
-    const taken = new Set<OrderedStep>();
+    const isOpen = () => !timeUp.aborted && nowMs() < closesAtMs;
     const queue = [...window];
-    const ends = new Map<string, Promise<void>>();
+    const taken = new Set<OrderedStep>();
     const received = new Map<string, Step>();
-    const worker = async () => {
-      while (!timeUp.aborted && (taken.size === 0 || nowMs() < closesAtMs)) {
-        const next = queue.shift();
-        if (next === undefined) return;
-        taken.add(next);
-        const { filesystem } = next.step;
-        // All that a step depends on stands before it in the queue: it is done, or another worker is at it.
-        const before = [filesystem, ...next.parents].map((name) => ends.get(name));
-        const end = Promise.all(before).then(() => this.#step(next, received));
-        ends.set(filesystem, end);
-        await end;
+    const running = new Map<string, Promise<void>>();
+    let interruption: unknown;
+    while (queue.length > 0 && interruption === undefined && (taken.size === 0 || isOpen())) {
+      const next = running.size < concurrency ? takeReady(queue, running) : undefined;
+      if (next === undefined) {
+        await Promise.race(running.values());
+        continue;
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(concurrency, window.length) }, worker));
+      const { filesystem } = next.step;
+      taken.add(next);
+      running.set(
+        filesystem,
+        this.#step(next, received)
+          .catch((error: unknown) => {
+            interruption = error;
+          })
+          .finally(() => running.delete(filesystem)),
+      );
+    }
+    await Promise.all(running.values()); // also when interrupted: no child outlives us
+    if (interruption !== undefined) throw interruption;
     await this.#finishWindow(window, received);
     return taken;
   }
@@ -215,6 +230,35 @@ class ReplicationRun {
       this.#failed.set(filesystem, asError(error));
     }
   }
+}
+
+/** A child waits for its parents; where they may come at the next attempt, so may the child. */
+class ParentFailedError extends Error {
+  readonly temporary: boolean;
+
+  constructor(parents: readonly string[], errorOf: (parent: string) => Error | undefined) {
+    super(`parent(s) failed during initial replication: [${parents.join(" ")}]`);
+    this.temporary = parents.every((parent) => {
+      const error = errorOf(parent);
+      return error !== undefined && "temporary" in error && error.temporary === true;
+    });
+  }
+}
+
+/**
+ * Takes the first step that can run now out of the queue: none before it is of the same filesystem or of one of its
+ * parents, neither waiting nor running. undefined = all wait for one that runs.
+ */
+function takeReady(queue: OrderedStep[], running: ReadonlyMap<string, unknown>): OrderedStep | undefined {
+  const busy = new Set(running.keys());
+  for (const [index, ordered] of queue.entries()) {
+    if (![ordered.step.filesystem, ...ordered.parents].some((filesystem) => busy.has(filesystem))) {
+      queue.splice(index, 1);
+      return ordered;
+    }
+    busy.add(ordered.step.filesystem);
+  }
+  return undefined;
 }
 
 function asError(error: unknown): Error {

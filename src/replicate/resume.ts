@@ -26,6 +26,7 @@ export function judgeToken(
     return dead(
       `resume token \`toguid\` = ${token.toGuid} not found on sender (\`toname\` = ${JSON.stringify(token.toName)})`,
     );
+  if (token.refusal !== undefined) return dead(token.refusal);
   if (!isChosen(to, policy.replication)) return dead(`@${to.name} is not chosen for replication any more`);
   const newest = receiver.versions
     .filter(({ kind }) => kind === "snapshot")

@@ -174,7 +174,6 @@ function report(
     failed++;
     reporter.emit(failure);
   }
-  if (invocation.timeUp.aborted) failed = Math.max(failed, 1);
   const matched = plan.filesystems.length;
   const done = matched - (failed - problems.length);
   const parts = [`replicated ${count(steps, "snapshot")}`, `${done} of ${count(matched, "filesystem")} up to date`];

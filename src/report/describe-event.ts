@@ -104,6 +104,7 @@ function describeHook(event: Extract<Event, { event: "hookDone" }>): LogRecord {
   const what = `${filesystem === undefined ? "" : `${filesystem}: `}${type} hook ${hook}`;
   if (status === "failed") return { level: "error", job, subsystem, message: `${what}: ${message}` };
   if (status === "ok") return { level: "debug", job, subsystem, message: `${what} succeeded` };
-  const why = status === "skippedDueToPreError" ? "its pre hook failed" : "something before it failed or was interrupted";
+  const why =
+    status === "skippedDueToPreError" ? "its pre hook failed" : "something before it failed or was interrupted";
   return { level: "info", job, subsystem, message: `${what} skipped: ${why}` };
 }

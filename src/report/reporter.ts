@@ -1,7 +1,7 @@
 /** Where events go: results to stdout, logs and progress to stderr (design.md §3). */
 import type { Writable } from "node:stream";
 import { describeEvent, type LogRecord } from "./describe-event.ts";
-import type { Event, LogLevel, Reporter, StepProgress } from "./events.ts";
+import type { LogLevel, Reporter, StepProgress } from "./events.ts";
 import { formatLog, type LogFormat } from "./log-format.ts";
 
 export interface ReporterOptions {
@@ -47,7 +47,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     emit: (event) => {
       if (event.event === "stepDone" || event.event === "filesystemFailed")
         options.display?.stepEnded(event.filesystem);
-      if (options.json) options.stdout.write(`${jsonLine(event)}\n`);
+      // With --json, logs obey --log-level like text; results are always there.
+      if (options.json && (event.event !== "log" || RANK[event.level] >= threshold))
+        options.stdout.write(`${JSON.stringify(event)}\n`);
       const described = describeEvent(event);
       if (described.result !== undefined && !options.json && !(options.quiet && described.result.optional))
         around(() => options.stdout.write(`${described.result?.text}\n`));
@@ -55,9 +57,4 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     progress: (progress) => options.display?.update(progress),
   };
-}
-
-/** Key order is the type's; `event` first. */
-function jsonLine(event: Event): string {
-  return JSON.stringify(event);
 }

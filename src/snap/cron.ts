@@ -1,6 +1,6 @@
 import { Cron } from "croner";
-import { type CronSchedule, CronSyntaxError, parseCron } from "./cron-schedule.ts";
 import { isKnownLocation, resolveZone } from "../zone.ts";
+import { type CronSchedule, CronSyntaxError, parseCron } from "./cron-schedule.ts";
 
 /** One per expression and zone: a job asks once per filesystem. */
 const compiled = new Map<string, Cron>();

@@ -27,8 +27,13 @@ export type DueDecision = {
 } & (
   | {
       readonly outcome: "due";
-      /** The filesystems that made the round due, sorted; the others are only snapshotted with them. */
+      /** The filesystems that made the round due, sorted. */
       readonly late: readonly string[];
+      /**
+       * Those to snapshot in this round: the late ones, those without any snapshot with the prefix, and those whose newest is
+       * in the future, since its age says nothing. The others have had theirs, e.g. by `snap` in between.
+       */
+      readonly take: ReadonlySet<string>;
     }
   /** `error`: every filesystem has a problem. */
   | { readonly outcome: "notDue" | "error" }
@@ -65,7 +70,14 @@ export function isDue(
       filesystem,
       dueSec: followingSec(snapshotting, snapshot.creationSec, options),
     }));
-  return { ...decide(snapshotting, candidates, nowSec, options), problems };
+  const decision = decide(snapshotting, candidates, nowSec, options);
+  if (decision.outcome === "notDue") return { ...decision, problems };
+  const late = new Set(decision.late);
+  const upToDate = new Set(
+    candidates.map(({ filesystem }) => filesystem).filter((filesystem) => !late.has(filesystem)),
+  );
+  const take = filesystems.map(({ filesystem }) => filesystem).filter((filesystem) => !upToDate.has(filesystem));
+  return { ...decision, take: new Set(take), problems };
 }
 
 function decide(
@@ -120,7 +132,7 @@ interface Newest {
 }
 
 /** None or one. */
-function newestWithPrefix({ filesystem, versions }: DueFilesystem, prefix: string): Newest[] {
+export function newestWithPrefix({ filesystem, versions }: DueFilesystem, prefix: string): Newest[] {
   let newest: FilesystemVersion | undefined;
   for (const version of versions) {
     if (version.kind !== "snapshot" || !version.name.startsWith(prefix)) continue;

@@ -1,18 +1,18 @@
 /** The story of taking snapshots: lock → observe → due? → plan → show | execute → report. */
-import type { FilesystemFilter, PushJob, SnapJob, SourceJob } from "../config/config.ts";
-import { observe } from "../endpoint/observe.ts";
+import type { FilesystemFilter, PushJob, SnapJob, SnapshotOptions, SourceJob } from "../config/config.ts";
+import { missingPools } from "../endpoint/missing-pool.ts";
+import type { ObservedFilesystem } from "../endpoint/observe.ts";
+import { observeSelected } from "../endpoint/select.ts";
 import { FailedError } from "../errors.ts";
+import { hookName } from "../hooks/build.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
 import { count } from "../report/format.ts";
-import { chunkArguments } from "../zfs/argv.ts";
-import { ZfsCommandError } from "../zfs/errors.ts";
-import { takeSnapshots } from "../zfs/snapshot.ts";
-import { isDue } from "./due.ts";
+import { type DueDecision, isDue } from "./due.ts";
+import { executeSnapshots, rehearseHooks } from "./execute.ts";
 import { snapshotName } from "./name.ts";
-import { type PlannedSnapshot, planSnapshots, type SnapPlan } from "./plan.ts";
-import { listingFor } from "../endpoint/filter-roots.ts";
-import { missingPools } from "../endpoint/missing-pool.ts";
+import { planSnapshots, type SnapPlan } from "./plan.ts";
+import { unchangedFilesystems } from "./unchanged.ts";
 
 export type SnapshottingJob = SnapJob | PushJob | SourceJob;
 
@@ -21,6 +21,8 @@ export interface SnapOptions {
   readonly ifDue: boolean;
   /** How much too early a timer may fire, seconds. */
   readonly slackSec: number;
+  /** In a dry run: run the hooks too, with ZREPL_DRYRUN=true. */
+  readonly rehearseHooks?: boolean;
 }
 
 /** Takes a job's snapshots under its snapshot lock. A job with manual snapshotting has none to take: matched is 0. */
@@ -30,7 +32,8 @@ export function snap(job: SnapshottingJob, options: SnapOptions, invocation: Inv
 
 async function snapLocked(job: SnapshottingJob, options: SnapOptions, invocation: Invocation): Promise<PhaseResult> {
   const { reporter } = invocation;
-  if (job.snapshotting.type === "manual") {
+  const { snapshotting } = job;
+  if (snapshotting.type === "manual") {
     reporter.emit({ event: "log", level: "info", job: job.name, message: "snapshotting is manual: none taken" });
     return { matched: 0, done: 0, failed: 0 };
   }
@@ -38,80 +41,93 @@ async function snapLocked(job: SnapshottingJob, options: SnapOptions, invocation
   const { filesystems, problems } = await listFilesystems(job.filesystems, invocation);
   for (const message of problems) reporter.emit({ event: "log", level: "error", job: job.name, message });
   if (filesystems.length === 0 && problems.length > 0) throw new FailedError(problems.join("; "));
-  const due = isDue(job.snapshotting, filesystems, nowSec, { slackSec: options.slackSec });
-  if (options.ifDue && due.outcome !== "due") {
-    if (due.outcome === "error") throw new FailedError(due.reason);
-    reporter.emit({ event: "log", level: "info", job: job.name, message: `no snapshots due: ${due.reason}` });
-    return { matched: filesystems.length, done: filesystems.length, failed: problems.length };
-  }
-  const plan = planSnapshots(filesystems, snapshotName(job.snapshotting, nowSec));
   const matched = filesystems.length;
-  if (invocation.dryRun) {
-    show(job.name, plan, invocation);
-    return { matched, done: matched - plan.impossible.length, failed: plan.impossible.length + problems.length };
+  const due = options.ifDue ? isDue(snapshotting, withoutPlaceholders(filesystems), nowSec, options) : undefined;
+  if (due !== undefined && !reportDue(job.name, due, invocation))
+    return { matched, done: matched, failed: problems.length };
+  const wanted = due?.outcome === "due" ? filesystems.filter(({ name }) => due.take.has(name)) : filesystems;
+  const changed = await leaveOutUnchanged(job.name, wanted, snapshotting, invocation);
+  const plan = planSnapshots(changed, snapshotName(snapshotting, nowSec), snapshotting.hooks);
+  for (const hook of plan.idleHooks) {
+    const message = `hook ${hookName(hook)} did not match any snapshotted filesystems`;
+    if (changed.length === matched) reporter.emit({ event: "log", level: "warn", job: job.name, message });
   }
-  const { taken, failed } = await execute(job.name, plan, invocation);
+  if (invocation.dryRun) {
+    const failed =
+      show(job.name, plan, invocation) + (options.rehearseHooks ? await rehearseHooks(job.name, plan, invocation) : 0);
+    return { matched, done: matched - failed, failed: failed + problems.length };
+  }
+  const { taken, failed } = await executeSnapshots(job.name, plan, snapshotting, invocation);
   const summary = `took ${count(taken, "snapshot")}${failed === 0 ? "" : `, ${failed} failed`}`;
   reporter.emit({ event: "phaseDone", job: job.name, phase: "snapshot", done: taken, failed, summary });
-  return { matched, done: taken + plan.placeholders.length, failed: failed + problems.length };
+  return { matched, done: matched - failed, failed: failed + problems.length };
 }
 
-async function listFilesystems(filter: FilesystemFilter, { runner }: Invocation) {
-  const observed = await observe(runner, listingFor(filter), (name) => filter.match(name));
+interface Listed extends ObservedFilesystem {
+  readonly filesystem: string;
+}
+
+async function listFilesystems(
+  filter: FilesystemFilter,
+  { runner }: Invocation,
+): Promise<{ readonly filesystems: readonly Listed[]; readonly problems: readonly string[] }> {
+  const observed = await observeSelected(runner, filter);
   const filesystems = observed.filesystems.map((filesystem) => ({ ...filesystem, filesystem: filesystem.name }));
   return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
 }
 
-function show(job: string, plan: SnapPlan, { reporter }: Invocation): void {
-  for (const { filesystem, problem } of plan.impossible)
-    reporter.emit({ event: "filesystemFailed", job, phase: "snapshot", filesystem, message: problem, temporary: false });
-  for (const { filesystem, name } of plan.groups.flat())
-    if (reporter.wantsText) reporter.emit({ event: "planText", job, text: `would take snapshot ${filesystem}@${name}` });
-    else reporter.emit({ event: "plannedSnapshot", job, filesystem, name });
+/** A placeholder never has a snapshot: it must not count as one that waits for its first. */
+function withoutPlaceholders(filesystems: readonly Listed[]): Listed[] {
+  return filesystems.filter(({ isPlaceholder }) => !isPlaceholder);
 }
 
-async function execute(job: string, plan: SnapPlan, invocation: Invocation): Promise<{ taken: number; failed: number }> {
-  const { reporter } = invocation;
-  const failures = [...plan.impossible.map(({ filesystem, problem }) => ({ filesystem, message: problem }))];
-  let taken = 0;
-  for (const group of plan.groups) {
-    const { done, failed } = await takeGroup(group, invocation);
-    taken += done.length;
-    failures.push(...failed);
-    for (const { filesystem, name } of done) reporter.emit({ event: "snapshotTaken", job, filesystem, name });
-  }
-  for (const { filesystem, message } of failures)
+/** @returns whether a round is due @throws {FailedError} if that can't be told */
+function reportDue(job: string, due: DueDecision, { reporter }: Invocation): boolean {
+  for (const { filesystem, problem } of due.problems)
+    reporter.emit({ event: "log", level: "warn", job, filesystem, message: problem });
+  if (due.outcome === "error")
+    throw new FailedError(due.reason, { hint: "if the clock is right now, take a round by hand: zrepl-run snap JOB" });
+  if (due.outcome === "notDue")
+    reporter.emit({ event: "log", level: "info", job, message: `no snapshots due: ${due.reason}` });
+  return due.outcome === "due";
+}
+
+async function leaveOutUnchanged(
+  job: string,
+  filesystems: readonly Listed[],
+  { skipUnchanged, prefix }: SnapshotOptions,
+  { runner, reporter }: Invocation,
+): Promise<readonly Listed[]> {
+  if (skipUnchanged !== true) return filesystems;
+  const unchanged = await unchangedFilesystems(runner, withoutPlaceholders(filesystems), prefix);
+  for (const filesystem of unchanged)
+    reporter.emit({
+      event: "log",
+      level: "info",
+      job,
+      filesystem,
+      message: "no snapshot: nothing was written since the last one",
+    });
+  return filesystems.filter(({ name }) => !unchanged.has(name));
+}
+
+/** @returns how many would fail */
+function show(job: string, plan: SnapPlan, { reporter }: Invocation): number {
+  for (const { filesystem, problem: message } of plan.impossible)
     reporter.emit({ event: "filesystemFailed", job, phase: "snapshot", filesystem, message, temporary: false });
-  return { taken, failed: failures.length };
+  const planned = [...plan.groups.flat(), ...plan.hooked];
+  for (const { filesystem, name } of planned)
+    if (reporter.wantsText)
+      reporter.emit({
+        event: "planText",
+        job,
+        text: `would take snapshot ${filesystem}@${name}${hooksText(filesystem, plan)}`,
+      });
+    else reporter.emit({ event: "plannedSnapshot", job, filesystem, name });
+  return plan.impossible.length;
 }
 
-interface GroupResult {
-  readonly done: PlannedSnapshot[];
-  readonly failed: { filesystem: string; message: string }[];
-}
-
-/** All of a group at once; if zfs refuses, one by one, so that one bad filesystem does not cost the others' snapshots. */
-async function takeGroup(group: readonly PlannedSnapshot[], { runner, interrupted }: Invocation): Promise<GroupResult> {
-  const result: GroupResult = { done: [], failed: [] };
-  const byName = new Map(group.map((snapshot) => [`${snapshot.filesystem}@${snapshot.name}`, snapshot]));
-  const attempt = async (names: readonly string[]) => {
-    try {
-      await takeSnapshots(runner, names);
-      result.done.push(...names.flatMap((name) => byName.get(name) ?? []));
-      return undefined;
-    } catch (error) {
-      interrupted.throwIfAborted();
-      if (error instanceof ZfsCommandError) return error;
-      throw error;
-    }
-  };
-  for (const chunk of chunkArguments([...byName.keys()])) {
-    const error = await attempt(chunk);
-    if (error === undefined) continue;
-    for (const name of chunk) {
-      const single = chunk.length === 1 ? error : await attempt([name]);
-      if (single !== undefined) result.failed.push({ filesystem: byName.get(name)?.filesystem ?? name, message: single.message });
-    }
-  }
-  return result;
+function hooksText(filesystem: string, { hooked }: SnapPlan): string {
+  const hooks = hooked.find((snapshot) => snapshot.filesystem === filesystem)?.hooks ?? [];
+  return hooks.length === 0 ? "" : ` inside ${hooks.length === 1 ? "hook" : "hooks"} ${hooks.map(hookName).join(", ")}`;
 }

@@ -1,6 +1,6 @@
 import { componentProblem } from "../zfs/name.ts";
-import { formatGoLayout } from "./go-layout.ts";
 import { isKnownLocation, zonedTime } from "../zone.ts";
+import { formatGoLayout } from "./go-layout.ts";
 
 /**
  * zrepl's named formats (§2.16); the `_000` of `dense` is literal text: Go takes only `.000` and `,000` as a

@@ -98,3 +98,52 @@ export async function identifyVersions(
   }
   return found;
 }
+
+/** The values of a user property at and below the roots (empty = all pools), local or inherited; where it is not set, absent. */
+export async function listProperty(
+  runner: Runner,
+  property: string,
+  roots: readonly string[],
+): Promise<Map<string, string>> {
+  const argv = ["zfs", "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", `name,${property}`, "--", ...roots];
+  const result = await runner.run(argv);
+  const others = result.stderr
+    .split("\n")
+    .filter((line) => line !== "" && !/does not exist$|^no datasets available$/.test(line));
+  if (others.length > 0) throw new ZfsCommandError(argv, result);
+  const values = new Map<string, string>();
+  for (const line of result.stdout.split("\n")) {
+    const tab = line.indexOf("\t");
+    const value = line.slice(tab + 1);
+    if (tab > 0 && value !== "-") values.set(line.slice(0, tab), value);
+  }
+  return values;
+}
+
+/**
+ * Bytes written to filesystems since their snapshot `name` (`written@name`), as far as it is on disk: see `syncPools`.
+ * Filesystems without such a snapshot, or gone, are absent.
+ */
+export async function listWrittenSince(
+  runner: Runner,
+  name: string,
+  filesystems: readonly string[],
+): Promise<Map<string, number>> {
+  const written = new Map<string, number>();
+  for (const chunk of chunkArguments(filesystems)) {
+    const argv = ["zfs", "get", "-Hp", "-o", "name,value", `written@${name}`, ...chunk];
+    const result = await runner.run(argv);
+    const others = result.stderr.split("\n").filter((line) => line !== "" && !/does not exist$/.test(line));
+    if (others.length > 0) throw new ZfsCommandError(argv, result);
+    for (const line of result.stdout.split("\n")) {
+      const [filesystem = "", value = ""] = line.split("\t");
+      if (/^\d+$/.test(value)) written.set(filesystem, Number(value));
+    }
+  }
+  return written;
+}
+
+/** Writes out what is still in memory, so that `written` counts it. Not allowed to everybody, and only an improvement. */
+export async function syncPools(runner: Runner, pools: readonly string[]): Promise<void> {
+  if (pools.length > 0) await runner.run(["zpool", "sync", ...pools]);
+}

@@ -10,6 +10,8 @@ export interface ResumeToken {
   /** Bytes received so far. */
   readonly bytes: number;
   readonly raw: boolean;
+  /** Why the sender's encryption policy forbids to go on with it, whatever the step; absent = it does not. */
+  readonly refusal?: string | undefined;
 }
 
 /**

@@ -23,7 +23,11 @@ function fates(one: PruneInput): [string, string, string] | string | undefined {
   if (plan?.outcome === "leftAlone") return "left alone";
   if (plan?.outcome !== "prune") return plan?.reason;
   const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name).join(" ");
-  return [names(plan.destroy), names(plan.keep.map(({ snapshot }) => snapshot)), names(plan.held.map(({ snapshot }) => snapshot))];
+  return [
+    names(plan.destroy),
+    names(plan.keep.map(({ snapshot }) => snapshot)),
+    names(plan.held.map(({ snapshot }) => snapshot)),
+  ];
 }
 
 describe("the replicated flag (§5.4 e)", () => {
@@ -109,5 +113,7 @@ test("a plan reads well", async () => {
     ...{ side: "receiver", rules },
     protectedGuids: new Map([["1", "last common snapshot"]]),
   });
-  await expect(`${describePrunePlan(plan, { rules, nowSec: 10_000 }).join("\n")}\n`).toMatchFileSnapshot("../golden/prune-plan.txt");
+  await expect(`${describePrunePlan(plan, { rules, nowSec: 10_000 }).join("\n")}\n`).toMatchFileSnapshot(
+    "../golden/prune-plan.txt",
+  );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cursorAt, Lab, LAST_RECEIVED, protection, PUSH_JOB, SINK_JOB, STEP, tentativeAt } from "./lab.ts";
+import { cursorAt, cutAfter, Lab, LAST_RECEIVED, ONE_ATTEMPT, protection, PUSH_JOB, SINK_JOB, STEP, tentativeAt } from "./lab.ts";
 
 const OTHER = "other-job";
 
@@ -74,13 +74,10 @@ describe("switching to guarantee_incremental", () => {
     lab.play(`
       > "src/a" 3M
       + "src/a@2"`);
-    const cut = { troubles: [{ at: /zfs send/, what: { kind: "cut", bytes: 1 << 20 } as const }] };
-    const attempts = { push: { replication: { retry: { attempts: 1, backoff: "0s" } } } };
-    await lab.push({ ...cut, ...attempts });
+    await lab.push({ ...cutAfter(1 << 20), push: { replication: ONE_ATTEMPT } });
     expect(lab.holds("src/a")).toEqual([`@1: ${STEP}`, `@2: ${STEP}`]);
-    const { push } = protection("resumability", "incremental");
 
-    await lab.push({ ...cut, push: { ...push, replication: { ...replication(push), retry: { attempts: 1 } } } });
+    await lab.push({ ...cutAfter(1 << 20), ...protection("resumability", "incremental", ONE_ATTEMPT) });
     expect(lab.holds("src/a")).toEqual([]);
     expect(lab.bookmarks("src/a")).toEqual([cursorAt("1"), tentativeAt("1"), tentativeAt("2")].sort());
 
@@ -101,10 +98,6 @@ describe("switching to guarantee_incremental", () => {
     expect(lab.bookmarks("src/a")).toEqual([cursorAt("1")]);
   });
 });
-
-function replication(push: Readonly<Record<string, unknown>> | undefined): object {
-  return (push?.["replication"] ?? {}) as object;
-}
 
 describe("guarantee_nothing", () => {
   test("sends from a tentative cursor that is the only common version, then removes it", async () => {

@@ -147,7 +147,7 @@ describe("a receiver's filesystem", () => {
       + "src/a@1"
       + "dst/the sink/my client/src/a"`);
     const pushed = await lab.push();
-    expect(pushed.failures["src/a"]).toMatch(/without any snapshot.*\n.*zfs destroy 'dst\/the sink\/my client\/src\/a'/);
+    expect(pushed.failures["src/a"]).toMatch(/has no snapshots\n.*zfs destroy 'dst\/the sink\/my client\/src\/a'/);
     expect(pushed.started).toEqual([]);
     expect(lab.replicated("src/a")).toEqual([]);
 

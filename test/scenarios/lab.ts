@@ -221,11 +221,18 @@ export function tentativeAt(snapshot: string, job = PUSH_JOB): string {
   return `zrepl_CURSORTENTATIVE__G_@${snapshot}_J_${job}`;
 }
 
-/** `send: {…}`-like shorthand for replication.protection. */
-export function protection(initial: string, incremental = initial): Changes {
-  return {
-    push: { replication: { protection: { initial: `guarantee_${initial}`, incremental: `guarantee_${incremental}` } } },
-  };
+/** The guarantees of a push, and further keys of `replication`. */
+export function protection(initial: string, incremental = initial, more: Keys = {}): Changes {
+  const kinds = { initial: `guarantee_${initial}`, incremental: `guarantee_${incremental}` };
+  return { push: { replication: { protection: kinds, ...more } } };
+}
+
+/** No second attempt inside a run. */
+export const ONE_ATTEMPT = { retry: { attempts: 1, backoff: "0s" } };
+
+/** The streams of matching transfers end after so many bytes. */
+export function cutAfter(bytes: number, at = /zfs send/): Pick<PushOptions, "troubles"> {
+  return { troubles: [{ at, what: { kind: "cut", bytes } }] };
 }
 
 function summary(events: readonly Event[]): Omit<Pushed, "runner" | "result" | "error"> {

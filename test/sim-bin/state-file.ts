@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { stopReceivers } from "../sim/recv-session.ts";
 import { createWorld, type World } from "../sim/world.ts";
 
@@ -20,32 +19,40 @@ const sleep = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 };
 
-/** Takes over the lock of a process that was killed. */
-function breakDeadLock(lock: string): void {
-  let owner = Number.NaN;
+function readOwner(lock: string): number | undefined {
   try {
-    owner = Number(readFileSync(join(lock, "pid"), "utf8"));
+    return Number(readFileSync(lock, "utf8"));
   } catch {
-    return; // being made or removed right now
+    return undefined;
   }
-  if (owner > 0 && isAlive(owner)) return;
-  const grave = `${lock}.${process.pid}`;
+}
+
+/** Takes over the lock of a process that was killed; by rename, so that of several only one does. */
+function breakDeadLock(lock: string): void {
+  const owner = readOwner(lock);
+  if (owner === undefined || isAlive(owner)) return;
+  const grave = `${lock}.dead.${process.pid}`;
   try {
     renameSync(lock, grave);
+    if (readOwner(grave) !== owner) linkSync(grave, lock); // somebody else was faster, and this is their lock
+    rmSync(grave);
   } catch {
     return; // somebody else was faster
   }
-  rmSync(grave, { recursive: true, force: true });
 }
 
+/** The lock appears together with its owner's number: there is no moment at which it says nothing. */
 function tryLock(lock: string): boolean {
+  const mine = `${lock}.${process.pid}`;
+  writeFileSync(mine, String(process.pid));
   try {
-    mkdirSync(lock);
+    linkSync(mine, lock);
+    return true;
   } catch {
     return false;
+  } finally {
+    rmSync(mine);
   }
-  writeFileSync(join(lock, "pid"), String(process.pid));
-  return true;
 }
 
 function acquire(lock: string): void {
@@ -55,11 +62,6 @@ function acquire(lock: string): void {
     if (Date.now() - start > GIVE_UP_MS) throw new Error(`cannot lock ${lock}`);
     sleep(WAIT_MS);
   }
-}
-
-function release(lock: string): void {
-  rmSync(join(lock, "pid"), { force: true });
-  rmdirSync(lock);
 }
 
 /** The world that all look-alike programs share: a JSON file, changed only under a lock. */
@@ -82,7 +84,7 @@ export class StateFile {
         this.#store(world);
       }
     } finally {
-      release(lock);
+      rmSync(lock);
     }
   }
 

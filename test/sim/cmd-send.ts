@@ -58,7 +58,8 @@ function openFrom(world: World, name: string, to: FoundSnapshot, dryRun: boolean
       fail(
         `warning: cannot send '${toName}': ${dryRun ? "No such process" : `incremental source (${name}) does not exist`}`,
       );
-    if (splitName(name).fs !== to.dataset.name || bookmark.createtxg >= to.snapshot.createtxg) notEarlier(toName);
+    if (splitName(name).fs !== to.dataset.name || bookmark.createtxg >= to.snapshot.createtxg)
+      notEarlier(toName, dryRun ? "Invalid cross-device link" : undefined);
     return { name, version: bookmark, isClone: false };
   }
   const found = findSnapshot(world, name);

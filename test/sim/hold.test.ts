@@ -44,7 +44,10 @@ test("a table of holds has its heading even if there are none, as wide as the na
 
 test.each([
   ["zfs bookmark tank/a@1 tank/a#b", "1: cannot create bookmark 'tank/a#b': bookmark exists"],
-  ["zfs bookmark tank/a@1 tank/a/c#b", "1: cannot create bookmark 'tank/a/c#b': source is not an ancestor of the new bookmark's dataset"],
+  [
+    "zfs bookmark tank/a@1 tank/a/c#b",
+    "1: cannot create bookmark 'tank/a/c#b': source is not an ancestor of the new bookmark's dataset",
+  ],
 ])("%s", (line, text) => {
   const sim = world();
   run(sim, "zfs bookmark tank/a@1 tank/a#b", "zfs bookmark tank/a#b tank/a#copy");

@@ -24,13 +24,19 @@ test("zfs snapshot is all or nothing", () => {
 test.each([
   ["zfs snapshot tank/a@1", "1: cannot create snapshot 'tank/a@1': dataset already exists"],
   ["zfs snapshot tank/a@x,y", "1: cannot create snapshot 'tank/a@x,y': invalid character ',' in name"],
-  ["zfs snapshot tank/a@", "1: cannot create snapshot 'tank/a@': empty component or misplaced '@' or '#' delimiter in name"],
+  [
+    "zfs snapshot tank/a@",
+    "1: cannot create snapshot 'tank/a@': empty component or misplaced '@' or '#' delimiter in name",
+  ],
   ["zfs snapshot tank/a@x@y", "1: cannot create snapshot 'tank/a@x@y': multiple '@' and/or '#' delimiters in name"],
   [
     "zfs snapshot tank/a@3 back@3",
     "1: cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created",
   ],
-  ["zfs snapshot -o compression=on tank/a@2", "1: cannot create snapshots : this property can not be modified for snapshots"],
+  [
+    "zfs snapshot -o compression=on tank/a@2",
+    "1: cannot create snapshots : this property can not be modified for snapshots",
+  ],
 ])("%s", (line, text) => {
   expect(failure(world(), line)).toBe(text);
 });
@@ -68,7 +74,9 @@ test("one refused snapshot keeps all of a destroy list", () => {
 test("missing names in a destroy list do not matter as long as one is there", () => {
   const sim = world();
   run(sim, "zfs destroy tank/a@nope,1");
-  expect(failure(sim, "zfs destroy tank/a@1")).toBe("1: could not find any snapshots to destroy; check snapshot names.");
+  expect(failure(sim, "zfs destroy tank/a@1")).toBe(
+    "1: could not find any snapshots to destroy; check snapshot names.",
+  );
 });
 
 test("destroy -nvp lists without destroying; ranges are by createtxg", () => {
@@ -77,7 +85,9 @@ test("destroy -nvp lists without destroying; ranges are by createtxg", () => {
   expect(run(sim, "zfs destroy -nvp tank/a@1%2")).toBe(
     "destroy\ttank/a@1\ndestroy\ttank/a@0\ndestroy\ttank/a@2\nreclaim\t0\n",
   );
-  expect(run(sim, "zfs destroy -nv tank/a@%0")).toBe("would destroy tank/a@1\nwould destroy tank/a@0\nwould reclaim 0B\n");
+  expect(run(sim, "zfs destroy -nv tank/a@%0")).toBe(
+    "would destroy tank/a@1\nwould destroy tank/a@0\nwould reclaim 0B\n",
+  );
 });
 
 test("destroy -d marks a held snapshot, which goes with its last hold", () => {
@@ -131,7 +141,10 @@ test.each([
   ["zfs rename tank/a tank/b", "1: cannot rename 'tank/a': dataset already exists"],
   ["zfs rename tank/a tank/no/a", "1: cannot create 'tank/no/a': parent does not exist"],
   ["zfs rename tank/a back/a", "1: cannot rename to 'back/a': datasets must be within same pool"],
-  ["zfs rename tank/b tank/b/x", "1: cannot rename to 'tank/b/x': New dataset name cannot be a descendant of current dataset name"],
+  [
+    "zfs rename tank/b tank/b/x",
+    "1: cannot rename to 'tank/b/x': New dataset name cannot be a descendant of current dataset name",
+  ],
   ["zfs rename tank/a tank/a", "0: "],
 ])("%s", (line, text) => {
   expect(failure(world(), line)).toBe(text);

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { expect, test } from "vitest";
 import { Random } from "../crash/random.ts";
 import { zfs } from "./pool.ts";
-import { bookmarksOf, holdsBelow, PUSH_JOB, property, SINK_JOB, type Site, trackSites } from "./site.ts";
+import { holdsBelow, lines, PUSH_JOB, SINK_JOB, type Site, trackSites } from "./site.ts";
 
 /** More with `npm run test:soak -- --kills N`. */
 const KILLS = Number(process.env["ZREPL_RUN_KILLS"] ?? 300);

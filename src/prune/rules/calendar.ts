@@ -65,7 +65,14 @@ function localTime(timeSec: number, clock: ZoneClock): LocalTime {
   const day = Math.floor(localSec / DAY_SEC);
   const date = dateOf(day);
   const hour = two(Math.floor((localSec - day * DAY_SEC) / 3600));
-  return { date, year: Number(date.slice(0, -6)), month: date.slice(0, -3), hour, offset: formatOffset(offsetSec), day };
+  return {
+    date,
+    year: Number(date.slice(0, -6)),
+    month: date.slice(0, -3),
+    hour,
+    offset: formatOffset(offsetSec),
+    day,
+  };
 }
 
 /** Weeks start on Monday. */

@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { Lab, LAST_RECEIVED, RECEIVER } from "./lab.ts";
+
+const REPLICA = `${RECEIVER}/src/a`;
+
+/** @1 is on both sides; then the receiver got two snapshots of its own and the sender one. */
+async function diverge(more = ""): Promise<Lab> {
+  const lab = new Lab(`
+    + "src/a"
+    + "src/a@1"
+    ${more}`);
+  await lab.succeed();
+  return lab.play(`
+    > "${REPLICA}" 1K
+    + "${REPLICA}@mine 1"
+    + "${REPLICA}@mine 2"
+    > "src/a" 1M
+    + "src/a@2"`);
+}
+
+function policy(diverged: string) {
+  return { push: { conflict_resolution: { diverged } } };
+}
+
+describe("a receiver with snapshots of its own", () => {
+  test("fails, and is told what is where and what would resolve it", async () => {
+    const lab = await diverge();
+    const before = JSON.stringify(lab.dataset(REPLICA));
+    const pushed = await lab.push();
+    expect(pushed.failures["src/a"]?.split("\n").map((line) => line.trim())).toEqual([
+      "diverged: the receiver has 2 snapshot(s) after the last common one (@1)",
+      "last common: @1",
+      "sender-only:",
+      "@2",
+      "receiver-only:",
+      "@mine 1",
+      "@mine 2",
+      `the receiver-only snapshots (2) exist nowhere else; to destroy them and go on from the last common one, on the receiver: zfs rollback -r '${REPLICA}@1'`,
+      "conflict_resolution.diverged: rollback would do the same, set_aside would rename the replica and send it again",
+    ]);
+    expect(JSON.stringify(lab.dataset(REPLICA))).toBe(before);
+    expect(lab.holds("src/a")).toEqual([]);
+  });
+
+  test("the command that it is told resolves it", async () => {
+    const lab = await diverge();
+    const { failures } = await lab.push();
+    const command = /on the receiver: (zfs rollback .*)/.exec(failures["src/a"] ?? "")?.[1] ?? "";
+    lab.play(`$ ${command.replaceAll("'", '"')}`);
+    expect((await lab.succeed()).done).toEqual(["src/a @1 → @2"]);
+  });
+
+  test("is rolled back with diverged: rollback, no further than the last common one", async () => {
+    const lab = await diverge();
+    const pushed = await lab.succeed(policy("rollback"));
+    expect(pushed.done).toEqual(["src/a @1 → @2"]);
+    expect(lab.replicated("src/a")).toEqual(["1", "2"]);
+    expect(lab.content(`${REPLICA}@2`)).toEqual(lab.content("src/a@2"));
+  });
+
+  test("a dry run of rollback lists exactly what would go, and changes nothing", async () => {
+    const lab = await diverge();
+    const before = lab.sim.dump();
+    const pushed = await lab.push({ ...policy("rollback"), dryRun: true });
+    expect(pushed.planned).toContain("  roll the receiver back to @1, destroying @mine 1 @mine 2");
+    expect(lab.sim.dump().replace(/^now .*\n/, "")).toBe(before.replace(/^now .*\n/, ""));
+  });
+
+  test("is not rolled back over a held snapshot", async () => {
+    const lab = await diverge();
+    lab.play(`+ "${REPLICA}@mine 2" "keep"`);
+    const pushed = await lab.push(policy("rollback"));
+    expect(pushed.failures["src/a"]).toMatch(/^diverged/);
+    expect(lab.replicated("src/a")).toEqual(["1", "mine 1", "mine 2"]);
+  });
+
+  test("is not rolled back over a snapshot that appeared since it was planned", async () => {
+    const lab = await diverge();
+    const surprise = { kind: "user", act: () => void lab.play(`+ "${REPLICA}@mine 3"`) } as const;
+    const pushed = await lab.push({ ...policy("rollback"), troubles: [{ at: /^zfs list .*-d 1.*src\/a$/, times: 1, what: surprise }] });
+    expect(pushed.failures["src/a"]).toMatch(/@mine 3 appeared since this was planned/);
+    expect(lab.replicated("src/a")).toEqual(["1", "mine 1", "mine 2", "mine 3"]);
+  });
+
+  test("with children is rolled back alone", async () => {
+    const lab = await diverge(`
+      + "src/a/child"
+      + "src/a/child@1"`);
+    await lab.succeed(policy("rollback"));
+    expect(lab.replicated("src/a")).toEqual(["1", "2"]);
+    expect(lab.replicated("src/a/child")).toEqual(["1"]);
+  });
+
+  test("is set aside with diverged: set_aside, with all its snapshots, and sent again", async () => {
+    const lab = await diverge();
+    const pushed = await lab.succeed(policy("set_aside"));
+    expect(pushed.done).toEqual(["src/a full → @2"]);
+    const aside = lab.received.find((name) => name.startsWith("src/a."));
+    expect(aside).toMatch(/^src\/a\.diverged-\d{8}T\d{6}Z$/);
+    expect(lab.replicated(aside ?? "")).toEqual(["1", "mine 1", "mine 2"]);
+    expect(lab.replicated("src/a")).toEqual(["2"]);
+    expect(lab.holds(REPLICA)).toEqual([`@2: ${LAST_RECEIVED}`]);
+
+    lab.play('+ "src/a@3"');
+    expect((await lab.succeed(policy("set_aside"))).done).toEqual(["src/a @2 → @3"]);
+  });
+
+  test("a dry run of set_aside says so", async () => {
+    const lab = await diverge();
+    const pushed = await lab.push({ ...policy("set_aside"), dryRun: true });
+    expect(pushed.planned.join("\n")).toMatch(/rename the receiver's filesystem to ….diverged-/);
+    expect(lab.received).toEqual(["src", "src/a"]);
+  });
+
+  test("is not set aside when it has children: they would go along", async () => {
+    const lab = await diverge(`
+      + "src/a/child"
+      + "src/a/child@1"`);
+    const pushed = await lab.push(policy("set_aside"));
+    expect(pushed.failures["src/a"]).toMatch(/set_aside can't, the filesystem has children/);
+    expect(lab.received).toEqual(["src", "src/a", "src/a/child"]);
+  });
+
+  test("that is newer only (the sender has nothing new) is diverged, too", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      + "src/a@1"`);
+    await lab.succeed();
+    lab.play(`+ "${REPLICA}@mine"`);
+    expect((await lab.push()).failures["src/a"]).toMatch(/^diverged/);
+    await lab.succeed(policy("rollback"));
+    expect(lab.replicated("src/a")).toEqual(["1"]);
+  });
+
+  test("is rolled back although an interrupted receive is there, too", async () => {
+    const lab = await diverge();
+    lab.play('- "src/a@2"');
+    lab.play(`
+      > "src/a" 3M
+      + "src/a@3"`);
+    lab.sim.exec(["zfs", "rollback", "-r", `${REPLICA}@1`]);
+    const send = ["zfs", "send", "-i", "@1", "src/a@3"];
+    lab.sim.pipe(send, ["zfs", "recv", "-s", REPLICA], { cutAfterBytes: 1 << 20 });
+    expect(lab.replica("src/a").partial).not.toBe(null);
+    lab.play(`+ "${REPLICA}@mine"`);
+    await lab.succeed(policy("rollback"));
+    expect(lab.replicated("src/a")).toEqual(["1", "3"]);
+  });
+});
+
+describe("histories without anything in common", () => {
+  async function unrelated(): Promise<Lab> {
+    return new Lab(`
+      + "src/a"
+      + "src/a@1"
+      + "${REPLICA}"
+      + "${REPLICA}@9"`);
+  }
+
+  test("are a conflict with both sides listed", async () => {
+    const lab = await unrelated();
+    const { failures } = await lab.push();
+    expect(failures["src/a"]?.split("\n").map((line) => line.trim())).toEqual([
+      "no common snapshot or suitable bookmark between sender and receiver",
+      "sorted sender versions:",
+      "@1",
+      "sorted receiver versions:",
+      "@9",
+      `to start again and keep the old replica, on the receiver: zfs rename '${REPLICA}' '${REPLICA}.old'`,
+    ]);
+  });
+
+  test("the command that it is told resolves it", async () => {
+    const lab = await unrelated();
+    const { failures } = await lab.push();
+    const command = /on the receiver: (zfs rename .*)/.exec(failures["src/a"] ?? "")?.[1] ?? "";
+    lab.play(`$ ${command.replaceAll("'", '"')}`);
+    await lab.succeed();
+    expect(lab.replicated("src/a")).toEqual(["1"]);
+    expect(lab.replicated("src/a.old")).toEqual(["9"]);
+  });
+
+  test("are never rolled back, but set aside", async () => {
+    const lab = await unrelated();
+    expect((await lab.push(policy("rollback"))).failures["src/a"]).toMatch(/no common snapshot/);
+    await lab.succeed(policy("set_aside"));
+    expect(lab.replicated("src/a")).toEqual(["1"]);
+  });
+
+  test("bookmarks on the receiver are nothing in common (zrepl #490)", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      + "src/a@1"`);
+    await lab.succeed();
+    lab.play(`
+      + "${REPLICA}#1" "${REPLICA}@1"
+      - "${REPLICA}@1" "${LAST_RECEIVED}"
+      - "${REPLICA}@1"
+      + "src/a@2"`);
+    const pushed = await lab.push();
+    expect(pushed.failures["src/a"]).toMatch(/has no snapshots/);
+    expect(pushed.started).toEqual([]);
+  });
+});
+
+describe("a receiver that was changed after its newest snapshot", () => {
+  test("refuses, with a hint that works; nothing is lost", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      + "src/a@1"`);
+    await lab.succeed();
+    lab.play(`
+      > "${REPLICA}" 1K
+      + "src/a@2"`);
+    const pushed = await lab.push();
+    expect(pushed.failures["src/a"]).toMatch(/has been modified/);
+    expect(pushed.hints["src/a"]).toContain(`zfs rollback ${REPLICA}@`);
+    expect(lab.replicated("src/a")).toEqual(["1"]);
+    lab.play(`$ zfs rollback "${REPLICA}@1"`);
+    await lab.succeed();
+    expect(lab.replicated("src/a")).toEqual(["1", "2"]);
+  });
+});
