@@ -27,8 +27,12 @@ async function choosePlace() {
   if (named)
     return { name: "OpenZFS in the guest of $ZREPL_RUN_TEST_GUEST", command: [...named.split(/\s+/), "-w", root], env };
 
-  if (existsSync(`${root}/test/guest/build`) && (await run(["test/guest/build", "--check"], {}, "ignore")) === 0)
-    return { name: "OpenZFS in the project's own guest", command: ["test/guest/run", "-t", "600", "-w", root], env };
+  if ((await run(["test/guest/build", "--check"], {}, "ignore")) === 0) {
+    console.error(
+      "demo: in the project's own guest; without KVM that takes some minutes (quick: npm run demo -- --simulated)",
+    );
+    return { name: "OpenZFS in the project's own guest", command: ["test/guest/run", "-t", "900", "-w", root], env };
+  }
 
   return simulated();
 }

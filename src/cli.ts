@@ -11,6 +11,7 @@ import { addPush } from "./commands/push.ts";
 import { addRun } from "./commands/run.ts";
 import { addSnap } from "./commands/snap.ts";
 import { addStdinserver } from "./commands/stdinserver.ts";
+import { addTest } from "./commands/test.ts";
 import { addVersion } from "./commands/version.ts";
 import { UsageError, ZreplRunError } from "./errors.ts";
 import { reportFailure, reportSuccess } from "./report-failure.ts";
@@ -50,7 +51,7 @@ function program(args: readonly string[]) {
     });
   // yargs gives every option in camelCase too; its types know that only at the handlers
   const typed = cli as unknown as Argv<GlobalOptions>;
-  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addStdinserver, addVersion];
+  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addStdinserver, addTest, addVersion];
   for (const add of commands) add(typed);
   return cli
     .version(version)
@@ -68,8 +69,11 @@ async function main(): Promise<void> {
   const args = hideBin(process.argv);
   const json = args.includes("--json");
   try {
-    await program(args).parseAsync();
-    reportSuccess(json, process.stdout);
+    const {
+      _: [command],
+    } = await program(args).parseAsync();
+    // what `test` prints are no events
+    reportSuccess(json && command !== "test", process.stdout);
   } catch (error) {
     process.exitCode = reportFailure(error, json, process);
   }

@@ -9,8 +9,22 @@ const manual = read("man/zrepl-run.1");
 const launcher = new URL("../bin/zrepl-run.js", import.meta.url).pathname;
 const isBuilt = existsSync(new URL("../dist/cli.js", import.meta.url));
 
-function help(...command: string[]): string {
-  return execFileSync(process.execPath, [launcher, ...command, "--help"], { encoding: "utf8" });
+const helps = new Map<string, string>();
+
+function help(command = ""): string {
+  const known = helps.get(command);
+  if (known !== undefined) return known;
+  const text = execFileSync(process.execPath, [launcher, ...command.split(" ").filter(Boolean), "--help"], {
+    encoding: "utf8",
+  });
+  helps.set(command, text);
+  return text;
+}
+
+/** Commands that a help text lists, below `parent`. */
+function commandsIn(text: string, parent?: string): string[] {
+  const program = parent === undefined ? "zrepl-run" : `zrepl-run ${parent}`;
+  return [...text.matchAll(new RegExp(`^ {2}${program} ([\\w-]+)`, "gm"))].map(([, name = ""]) => name);
 }
 
 /** Long names in a help text, e.g. `--dry-run`. */
@@ -29,6 +43,11 @@ function section(title: string): string {
   return text;
 }
 
+/** The heads of a section's list items. */
+function itemsOf(title: string): string {
+  return [...section(title).matchAll(/^\.It (.*)$/gm)].map(([, item = ""]) => item).join("\n");
+}
+
 /** Long options that a text names, `\-` included. */
 function optionsOf(mdoc: string): Set<string> {
   return new Set([...mdoc.matchAll(/\bFl -([\w-]+)/g)].map(([, name = ""]) => name));
@@ -36,9 +55,12 @@ function optionsOf(mdoc: string): Set<string> {
 
 describe.skipIf(!isBuilt)("zrepl-run(1)", () => {
   const overview = isBuilt ? help() : "";
-  const commands = [...overview.matchAll(/^ {2}zrepl-run ([\w-]+)/gm)].map(([, name = ""]) => name);
+  const commands = commandsIn(overview).flatMap((command) => {
+    const children = commandsIn(help(command), command);
+    return children.length === 0 ? [command] : children.map((child) => `${command} ${child}`);
+  });
   const synopsis = section("SYNOPSIS");
-  const described = [...section("COMMANDS").matchAll(/^\.(?:It Cm|Cm) ([\w-]+)(?=\n\.(?:Op|Ar|Xc)|\n[A-Z])/gm)].map(
+  const described = [...section("COMMANDS").matchAll(/^\.It (?:Xo\n\.Cm|Cm) ([\w -]+)$/gm)].map(
     ([, name = ""]) => name,
   );
 
@@ -54,12 +76,12 @@ describe.skipIf(!isBuilt)("zrepl-run(1)", () => {
       ...optionsIn(overview),
       "no-color",
     ]);
-    const documented = new Set([...optionsOf(section("COMMANDS")), ...optionsOf(section("OPTIONS"))]);
+    const documented = new Set(["COMMANDS", "OPTIONS"].flatMap((title) => [...optionsOf(itemsOf(title))]));
     expect([...documented].sort()).toEqual([...options].sort());
   });
 
   test("describes the options of all commands apart, with their letters", () => {
-    const items = [...section("OPTIONS").matchAll(/^\.It (.*)$/gm)].map(([, item = ""]) => item).join("\n");
+    const items = itemsOf("OPTIONS");
     expect([...optionsOf(items)].sort()).toEqual([...optionsIn(overview), "no-color"].sort());
     for (const letter of lettersIn(overview)) expect(items).toMatch(new RegExp(`^Fl ${letter} ,`, "m"));
   });

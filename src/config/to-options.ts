@@ -35,7 +35,7 @@ export function toSend(raw: RawSend): SendOptions {
 
 /** `recv:` of a pull or sink job. */
 export function toRecv(raw: RawRecv, site: Site): RecvOptions {
-  const { inherit, override } = raw.properties;
+  const { inherit, override, allow_from_stream: allowed } = raw.properties;
   inherit.forEach((property, i) => {
     if (Object.hasOwn(override, property))
       site.at("properties", "inherit", i).warn(`${property} is in override too; zfs recv refuses to do both`);
@@ -43,7 +43,7 @@ export function toRecv(raw: RawRecv, site: Site): RecvOptions {
   return {
     inheritProperties: inherit,
     overrideProperties: override,
-    allowFromStream: raw.properties.allow_from_stream,
+    ...(allowed.length === 0 ? {} : { allowFromStream: allowed }),
     placeholderEncryption: raw.placeholder.encryption,
     ...toBandwidthLimit(raw.bandwidth_limit),
   };
@@ -69,7 +69,7 @@ export function toReplication(raw: RawReplication, site: Site): ReplicationOptio
     retry: { attempts: retry.attempts, backoffSec: parseGoDuration(retry.backoff) },
     stallTimeoutSec: parseGoDuration(raw.stall_timeout),
     onDeadToken: resume.on_dead_token,
-    hooks: raw.hooks.map(toReplicationHook),
+    ...(raw.hooks.length === 0 ? {} : { hooks: raw.hooks.map(toReplicationHook) }),
   };
 }
 

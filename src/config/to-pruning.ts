@@ -51,7 +51,7 @@ function toLocalKeepRules(raw: readonly RawKeepRule[], site: Site, type: string)
       site
         .at(i)
         .problem(
-          `single-site pruner cannot support \`not_replicated\` keep rule; a ${type} job does not know what is replicated`,
+          `single-site pruner cannot support \`not_replicated\` keep rule; a ${type} job ${type === "snap" ? "replicates nothing" : "does not know what is replicated"}`,
         );
   });
   return toKeepRules(raw, site);

@@ -1,6 +1,6 @@
 /** The receiver on this host's ZFS: everything it touches is below its root. */
 import type { RecvOptions } from "../config/config.ts";
-import { FailedError } from "../errors.ts";
+import { EXIT, FailedError, ZreplRunError } from "../errors.ts";
 import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
@@ -91,7 +91,10 @@ export class LocalReceiver implements Receiver {
   /** Looks at one filesystem and what is above it, instead of `list()`: all that a receive into it needs to know. */
   async look(filesystem: string): Promise<void> {
     const target = this.#name(filesystem);
-    const names = new Set([...ancestorsOf(target).filter((name) => name === this.#root || isBelow(name, this.#root)), target]);
+    const names = new Set([
+      ...ancestorsOf(target).filter((name) => name === this.#root || isBelow(name, this.#root)),
+      target,
+    ]);
     const observed = await observe(this.#options.runner, { roots: [...names], depth: 1 }, (name) => names.has(name));
     if (observed.missingRoots.includes(this.#root)) await this.#requireRootFs();
     const tag = lastReceivedHoldTag(this.job);
@@ -276,6 +279,8 @@ export class LocalReceiver implements Receiver {
     }
     const error = new ZfsCommandError(argv, result, recvHint(target, result.stderr));
     await this.#refresh(target);
+    if (error.reason === "encryption-mismatch" && (await this.#destroyEmptyPlaceholder(target)))
+      return { error: new PlaceholderDestroyedError(target), cause: "own" };
     const cut = error.reason === "stream-cut" || error.reason === "resume-state-available";
     return { error, cause: cut ? "peer" : "own" };
   }
@@ -295,6 +300,18 @@ export class LocalReceiver implements Receiver {
         `${target} keeps its placeholder mark until the next run: ${error instanceof Error ? error.message : error}`,
       );
     }
+  }
+
+  /**
+   * `zfs recv -F` can't replace a placeholder by a filesystem of another encryption. Where nothing is in it or below it, it
+   * can go: zfs itself refuses to destroy it otherwise.
+   */
+  async #destroyEmptyPlaceholder(target: string): Promise<boolean> {
+    const known = this.#targets.get(target);
+    if (known?.isPlaceholder !== true || known.hasVersions || known.resumeToken !== undefined) return false;
+    const { exitCode } = await this.#options.runner.run(["zfs", "destroy", target]);
+    if (exitCode === 0) this.#targets.delete(target);
+    return exitCode === 0;
   }
 
   /** Looks at one filesystem again after something went wrong with it. */
@@ -322,6 +339,16 @@ function targetOf({ isPlaceholder, resumeToken, versions, holds }: ObservedFiles
   return { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) };
 }
 
+/** Nothing is in the way any more: the next attempt will do. */
+class PlaceholderDestroyedError extends ZreplRunError {
+  readonly exitCode = EXIT.failed;
+  readonly temporary = true;
+
+  constructor(target: string) {
+    super(`the empty placeholder ${target} could not be replaced by a filesystem of another encryption, and was destroyed`);
+  }
+}
+
 function wrongGuid(snapshot: string, expected: string, found: string | undefined): FailedError {
   return new FailedError(
     found === undefined
@@ -331,15 +358,28 @@ function wrongGuid(snapshot: string, expected: string, found: string | undefined
 }
 
 function recvHint(target: string, stderr: string): { hint: string } | undefined {
+  const name = shellName(target);
+  const beside = shellName(`${target}.new`);
   if (/has been modified\s+since most recent snapshot/.test(stderr))
     return {
-      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${target}@NEWEST, and keep it unchanged with: zfs set readonly=on ${target}`,
+      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${shellName(`${target}@NEWEST`)}, and keep it unchanged with: zfs set readonly=on ${name}`,
     };
   if (/cannot be used to destroy an encrypted filesystem/.test(stderr))
     return {
-      hint: `${target} is a placeholder whose encryption differs from the stream's; if nothing is below it: zfs destroy ${target}; else create its children's replicas elsewhere first`,
+      hint: `${name} is a placeholder of another encryption than the stream, with filesystems below it that stay where they are; receive it once beside: zfs send … | zfs recv -u ${beside}; zfs rename its children one by one from ${name} to ${beside}; zfs destroy ${name}; zfs rename ${beside} ${name}; the next run goes on from there`,
+    };
+  if (/inherited key must be loaded/.test(stderr))
+    return { hint: `load the key of the receiver's encryption root (zfs get encryptionroot ${name}): zfs load-key` };
+  if (/cannot be set or excluded for raw streams/.test(stderr))
+    return {
+      hint: "recv.properties.inherit and override must not name encryption where filesystems are sent encrypted (send.encrypted)",
     };
   if (/out of space/.test(stderr))
     return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
   return undefined;
+}
+
+/** For a person to paste into a shell. */
+function shellName(name: string): string {
+  return name.includes(" ") ? `'${name}'` : name;
 }

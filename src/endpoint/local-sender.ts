@@ -93,7 +93,7 @@ export class LocalSender implements Sender {
     const argv = buildSendArgv(await this.#target(request));
     return {
       end: { kind: "command", argv },
-      judge: async (result) => (result === undefined ? undefined : judgeSend(argv, result)),
+      judge: async (result) => (result === undefined ? undefined : judgeSend(argv, request.filesystem, result)),
       limit: this.#limit,
     };
   }
@@ -146,7 +146,7 @@ export class LocalSender implements Sender {
         largeBlocks: send.largeBlocks,
         compressed: send.compressed,
         embedded: send.embeddedData,
-        saved: send.saved,
+        saved: false, // -S takes a half-received filesystem; zfs refuses it for a snapshot, so with it nothing could be sent
       },
     };
   }
@@ -158,11 +158,27 @@ function stateOf(found: ObservedFilesystem, send: SendOptions): FilesystemState 
   return { filesystem: name, type, isPlaceholder, encrypted, resumeToken, versions, holds, refusal };
 }
 
-function judgeSend(argv: readonly string[], result: CommandResult): StreamFailure | undefined {
+function judgeSend(argv: readonly string[], filesystem: string, result: CommandResult): StreamFailure | undefined {
   if (result.exitCode === 0) return undefined;
-  const error = new ZfsCommandError(argv, { ...result, stderr: withoutProgress(result.stderr) });
+  const error = new ZfsCommandError(
+    argv,
+    { ...result, stderr: withoutProgress(result.stderr) },
+    sendHint(filesystem, result.stderr),
+  );
   const brokenPipe = result.signal === "SIGPIPE" || /Broken pipe|Connection reset by peer/.test(result.stderr);
   return { error, cause: brokenPipe ? "peer" : "own" };
+}
+
+function sendHint(filesystem: string, stderr: string): { hint: string } | undefined {
+  if (/dataset key must be loaded/.test(stderr))
+    return {
+      hint: `load the key on the sender (zfs load-key), or send ${filesystem} as it is, encrypted (send.encrypted: true): that needs no key`,
+    };
+  if (/may not be sent with properties without the raw flag/.test(stderr))
+    return {
+      hint: "encrypted filesystems go with properties only as they are, encrypted (send.encrypted: true); else set send_properties: false",
+    };
+  return undefined;
 }
 
 /** `zfs send -vP` mixes sizes and progress into stderr; the reason is in what remains. */

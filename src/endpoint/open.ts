@@ -37,7 +37,11 @@ async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> 
   const sender = new LocalSender({ runner, job: job.name, filter: job.filesystems, send: job.send, warn });
   if (job.connect.type !== "local") {
     const { connectReceiver } = await import("../remote/connect.ts");
-    const { endpoint: receiver, nameOf: receiverName, close } = await connectReceiver(job.connect, remoteOptions(job, options));
+    const {
+      endpoint: receiver,
+      nameOf: receiverName,
+      close,
+    } = await connectReceiver(job.connect, remoteOptions(job, options));
     return { sender, receiver, receiverName, close };
   }
   const sink = localPeer(job, config, "sink");
@@ -67,7 +71,10 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
   return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
 }
 
-function remoteOptions(job: PushJob | PullJob, { config, env = {}, interrupted, lockWaitSec, warn }: OpenOptions): ConnectOptions {
+function remoteOptions(
+  job: PushJob | PullJob,
+  { config, env = {}, interrupted, lockWaitSec, warn }: OpenOptions,
+): ConnectOptions {
   return { job: job.name, runDir: config.global.lockDir, env, signal: interrupted, lockWaitSec, warn };
 }
 

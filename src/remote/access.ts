@@ -70,9 +70,12 @@ export function permissionsOf({ type, permissions }: PassiveJob): Permissions {
 /** @throws {FailedError} when the job does not let its clients do this */
 export function requirePermission(job: PassiveJob, permission: Permission): void {
   if (!permissionsOf(job)[permission])
-    throw new FailedError(`the ${job.type} job ${job.name} does not allow its clients to ${describePermission[permission]}`, {
-      hint: `it says permissions: {${permission}: false}; whoever runs that side can change it`,
-    });
+    throw new FailedError(
+      `the ${job.type} job ${job.name} does not allow its clients to ${describePermission[permission]}`,
+      {
+        hint: `it says permissions: {${permission}: false}; whoever runs that side can change it`,
+      },
+    );
 }
 
 const describePermission: Readonly<Record<Permission, string>> = {

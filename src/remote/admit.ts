@@ -10,11 +10,25 @@ export async function admit(job: SinkJob, identity: string, step: StepRequest, r
   const { maxFilesystems, rootFs } = job;
   if (maxFilesystems === undefined) return;
   if (step.via.length > 0)
-    throw new FailedError(`the sink job ${job.name} limits filesystems, so it takes no several snapshots in one stream`, {
-      hint: "set replication.bundle to false in the push job",
-    });
+    throw new FailedError(
+      `the sink job ${job.name} limits filesystems, so it takes no several snapshots in one stream`,
+      {
+        hint: "set replication.bundle to false in the push job",
+      },
+    );
   const root = `${rootFs}/${identity}`;
-  const { stdout } = await runner.run(["zfs", "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name", "--", root]);
+  const { stdout } = await runner.run([
+    "zfs",
+    "list",
+    "-Hp",
+    "-r",
+    "-t",
+    "filesystem,volume",
+    "-o",
+    "name",
+    "--",
+    root,
+  ]);
   const present = new Set(stdout.split("\n").filter((name) => isBelow(name, root)));
   const target = `${root}/${step.filesystem}`;
   const fresh = [...ancestorsOf(target), target].filter((name) => isBelow(name, root) && !present.has(name)).length;

@@ -2,7 +2,7 @@
 import { read } from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Frame, FRAME_PREFIX_BYTES, parseFrameHeader, parseFramePrefix, ProtocolError } from "./wire.ts";
+import { FRAME_PREFIX_BYTES, type Frame, ProtocolError, parseFrameHeader, parseFramePrefix } from "./wire.ts";
 
 export interface ByteSource {
   /** Exactly `bytes` bytes; undefined at the end of input, before the first of them. @throws {ProtocolError} in the middle */
@@ -32,7 +32,8 @@ async function readSome(fd: number, buffer: Buffer, offset: number): Promise<num
     const got = await new Promise<number | undefined>((resolve, reject) => {
       read(fd, buffer, offset, buffer.length - offset, null, (error, bytes) => {
         if (error === null) resolve(bytes);
-        else if (error.code === "EAGAIN") resolve(undefined); // somebody made it non-blocking
+        else if (error.code === "EAGAIN")
+          resolve(undefined); // somebody made it non-blocking
         else if (error.code === "EOF" || error.code === "ECONNRESET") resolve(0);
         else reject(error);
       });
@@ -62,7 +63,8 @@ export function streamSource(stream: Readable): ByteSource {
           missing -= Math.min(missing, chunk.length);
           continue;
         }
-        if (stream.readableEnded || stream.destroyed || failure !== undefined) return endOfInput(bytes - missing, failure);
+        if (stream.readableEnded || stream.destroyed || failure !== undefined)
+          return endOfInput(bytes - missing, failure);
         await changed(stream);
       }
       return Buffer.concat(chunks);

@@ -14,16 +14,19 @@ function wrong(place: string, expected: string, value: unknown): ProtocolError {
 /** Text of at most `maxLength` UTF-16 units; `problem` says what else is wrong with it. */
 export function text(maxLength: number, problem?: (value: string) => string | undefined): Check<string> {
   return (value, place) => {
-    if (typeof value !== "string" || value.length > maxLength) throw wrong(place, `text of at most ${maxLength} characters`, value);
+    if (typeof value !== "string" || value.length > maxLength)
+      throw wrong(place, `text of at most ${maxLength} characters`, value);
     const why = problem?.(value);
-    if (why !== undefined) throw new ProtocolError(`malformed message: ${place} ${JSON.stringify(value.slice(0, 300))} ${why}`);
+    if (why !== undefined)
+      throw new ProtocolError(`malformed message: ${place} ${JSON.stringify(value.slice(0, 300))} ${why}`);
     return value;
   };
 }
 
 export function matching(pattern: RegExp, expected: string, maxLength: number): Check<string> {
   return (value, place) => {
-    if (typeof value !== "string" || value.length > maxLength || !pattern.test(value)) throw wrong(place, expected, value);
+    if (typeof value !== "string" || value.length > maxLength || !pattern.test(value))
+      throw wrong(place, expected, value);
     return value;
   };
 }

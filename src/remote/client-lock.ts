@@ -51,14 +51,17 @@ export class ClientLock {
     const { dir, hello, signal, onLost } = this.#options;
     const name = lockName(this.#options);
     await this.#endFormerSession(name);
-    let enter = () => undefined as void;
+    let enter: () => void = () => undefined;
     const entered = new Promise<void>((resolve) => {
       enter = resolve;
     });
-    this.#held = withLock({ dir, name, command: describe(this.#options), waitSec: hello.lockWaitSec, signal, onLost }, async () => {
-      enter();
-      await this.#released;
-    });
+    this.#held = withLock(
+      { dir, name, command: describe(this.#options), waitSec: hello.lockWaitSec, signal, onLost },
+      async () => {
+        enter();
+        await this.#released;
+      },
+    );
     await Promise.race([entered, this.#held]);
     await this.#endStrayStreams(name);
   }

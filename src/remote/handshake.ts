@@ -11,9 +11,9 @@ import {
   encodeFrame,
   type Greeting,
   LIMITS,
-  parseServerGreeting,
   PROTOCOL,
   ProtocolError,
+  parseServerGreeting,
   protocolMismatch,
 } from "./wire.ts";
 
@@ -39,7 +39,12 @@ export interface Welcome {
   readonly root: string;
   /** The other side's clock. */
   readonly clockSec: number;
-  readonly permissions: { readonly receive: boolean; readonly send: boolean; readonly list: boolean; readonly prune: boolean };
+  readonly permissions: {
+    readonly receive: boolean;
+    readonly send: boolean;
+    readonly list: boolean;
+    readonly prune: boolean;
+  };
 }
 
 const welcomeCheck = object<Welcome>({
@@ -76,7 +81,9 @@ export async function connect(transport: Transport, hello: Hello, stream?: StepR
     const source = streamSource(connection.input);
     connection.output.on("error", () => undefined); // the end of the input says it too, and why
     connection.output.write(clientGreeting());
-    connection.output.write(encodeFrame({ hello: { ...hello, version: ourVersion, stream: stream && encodeStep(stream) } }));
+    connection.output.write(
+      encodeFrame({ hello: { ...hello, version: ourVersion, stream: stream && encodeStep(stream) } }),
+    );
     const greeting = await readGreeting(source);
     if (greeting === undefined) throw await neverGreeted(transport, connection);
     if (greeting.protocol !== PROTOCOL) throw protocolMismatch(ourVersion, greeting);
@@ -117,12 +124,12 @@ async function neverGreeted(transport: Transport, connection: Connection): Promi
 
 async function readWelcome(transport: Transport, connection: Connection, source: ByteSource): Promise<Welcome> {
   const frame = await readFrame(source);
-    if (frame === undefined) {
-      const { problem } = await connection.ended;
-      const why = problem === undefined ? "" : `: ${printable(problem.message)}`;
-      throw new ConnectionLostError(`${transport.peer} closed the connection before it was ready${why}`);
-    }
-    const { header } = frame;
-    if (header["error"] !== undefined) throw fromWire(transport.peer, wireError(header["error"], "error"));
-    return welcomeCheck(header["welcome"], "welcome");
+  if (frame === undefined) {
+    const { problem } = await connection.ended;
+    const why = problem === undefined ? "" : `: ${printable(problem.message)}`;
+    throw new ConnectionLostError(`${transport.peer} closed the connection before it was ready${why}`);
+  }
+  const { header } = frame;
+  if (header["error"] !== undefined) throw fromWire(transport.peer, wireError(header["error"], "error"));
+  return welcomeCheck(header["welcome"], "welcome");
 }

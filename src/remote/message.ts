@@ -140,7 +140,10 @@ export function encodeFailures(failures: FilesystemFailures, encode: (error: Err
 type ListingItem = ["f", ...unknown[]] | ["v", ...unknown[]] | ["p", string];
 
 /** Breaks a listing into items, so that it can be sent in pieces however large it is. */
-export function* encodeListing(filesystems: readonly FilesystemState[], problems: readonly string[]): Generator<ListingItem> {
+export function* encodeListing(
+  filesystems: readonly FilesystemState[],
+  problems: readonly string[],
+): Generator<ListingItem> {
   for (const problem of problems) yield ["p", problem];
   for (const state of filesystems) {
     const { filesystem, type, isPlaceholder, encrypted, resumeToken: token, refusal } = state;

@@ -11,10 +11,16 @@ const DESTROY_BATCH = 5_000;
 export async function listRemotely(session: Session): Promise<SideListing> {
   const reader = new ListingReader();
   await session.call("list", {}, { onItem: (item) => reader.item(item) });
-  return { filesystems: reader.filesystems, problems: reader.problems.map((problem) => `${session.peer}: ${printable(problem)}`) };
+  return {
+    filesystems: reader.filesystems,
+    problems: reader.problems.map((problem) => `${session.peer}: ${printable(problem)}`),
+  };
 }
 
-export async function destroyRemotely(session: Session, requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
+export async function destroyRemotely(
+  session: Session,
+  requests: readonly DestroyRequest[],
+): Promise<DestroyFailure[]> {
   const failures: DestroyFailure[] = [];
   for (const batch of batches(requests)) {
     const { result } = await session.call("destroySnapshots", { requests: batch.map(encodeDestroy) });
@@ -41,5 +47,7 @@ function* batches(requests: readonly DestroyRequest[]): Generator<DestroyRequest
 }
 
 export function failuresOf(session: Session, { result }: Answer): FilesystemFailures {
-  return new Map(failureList(result, "result").map(({ filesystem, error }) => [filesystem, fromWire(session.peer, error)]));
+  return new Map(
+    failureList(result, "result").map(({ filesystem, error }) => [filesystem, fromWire(session.peer, error)]),
+  );
 }

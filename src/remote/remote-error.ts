@@ -1,6 +1,6 @@
 /** Errors cross the wire with what the other side's program needs to know of them, not only their text. */
 import { EXIT, LockedError, ZreplRunError } from "../errors.ts";
-import { flag, object, optional, text, type Check } from "./checks.ts";
+import { type Check, flag, object, optional, text } from "./checks.ts";
 
 export interface WireError {
   /** The class, e.g. `ZfsCommandError`. */
@@ -33,7 +33,10 @@ export class RemoteError extends ZreplRunError {
   readonly reason: string | undefined;
 
   constructor(peer: string, error: WireError) {
-    super(`${peer}: ${printable(error.message)}`, error.hint === undefined ? {} : { hint: `on ${peer}: ${printable(error.hint)}` });
+    super(
+      `${peer}: ${printable(error.message)}`,
+      error.hint === undefined ? {} : { hint: `on ${peer}: ${printable(error.hint)}` },
+    );
     this.temporary = error.temporary === true;
     this.remoteName = error.name;
     this.reason = error.reason;
@@ -53,14 +56,21 @@ export class ConnectError extends ZreplRunError {
 
 /** Builds the error that a failure over there is over here. */
 export function fromWire(peer: string, error: WireError): ZreplRunError {
-  if (error.name === "LockedError") return new LockedError(`${peer}: ${printable(error.message)}`, { hint: "wait for it with --lock-wait DURATION" });
+  if (error.name === "LockedError")
+    return new LockedError(`${peer}: ${printable(error.message)}`, { hint: "wait for it with --lock-wait DURATION" });
   return new RemoteError(peer, error);
 }
 
 /** What the other side is told. Of an error that is not ours only that it happened: it may speak of anything. */
 export function toWire(error: unknown): WireError {
   if (!(error instanceof ZreplRunError))
-    return { name: "InternalError", message: "internal error; the log on that side says more", hint: undefined, temporary: false, reason: undefined };
+    return {
+      name: "InternalError",
+      message: "internal error; the log on that side says more",
+      hint: undefined,
+      temporary: false,
+      reason: undefined,
+    };
   return {
     name: error.name,
     message: error.message.slice(0, MAX_TEXT),

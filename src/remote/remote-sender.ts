@@ -11,7 +11,7 @@ import type {
   StreamFailure,
 } from "../endpoint/endpoint.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
-import { integer, object, optional, flag } from "./checks.ts";
+import { flag, integer, object, optional } from "./checks.ts";
 import { connect, type Opened } from "./handshake.ts";
 import { encodeConfirmed, encodeStep, resumeToken } from "./message.ts";
 import { destroyRemotely, failuresOf, listRemotely } from "./remote-endpoint.ts";

@@ -8,18 +8,26 @@ import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type Entrance, findJob, type PassiveJob, permissionsOf, requirePermission } from "./access.ts";
+import { admit } from "./admit.ts";
 import { readFrame } from "./byte-source.ts";
 import { integer, matching, object, oneOf, optional, text } from "./checks.ts";
 import { ClientLock, type ClientLockOptions, underSession } from "./client-lock.ts";
+import { guardedRecv } from "./guarded-recv.ts";
 import type { Hello, Welcome } from "./handshake.ts";
 import type { Incoming } from "./incoming.ts";
 import { stepRequest } from "./message.ts";
 import { ConnectionLostError, toWire } from "./remote-error.ts";
 import { type Served, serveSession } from "./server-session.ts";
 import { serveStream } from "./server-stream.ts";
-import { admit } from "./admit.ts";
-import { guardedRecv } from "./guarded-recv.ts";
-import { CLIENT_GREETING_BYTES, encodeFrame, parseClientGreeting, PROTOCOL, ProtocolError, protocolMismatch, serverGreeting } from "./wire.ts";
+import {
+  CLIENT_GREETING_BYTES,
+  encodeFrame,
+  PROTOCOL,
+  ProtocolError,
+  parseClientGreeting,
+  protocolMismatch,
+  serverGreeting,
+} from "./wire.ts";
 
 export interface ServeOptions {
   readonly incoming: Incoming;
@@ -77,7 +85,10 @@ class ReportedError extends FailedError {}
 
 async function greet({ incoming, abort, signal }: ServeOptions): Promise<FullHello> {
   await incoming.write(serverGreeting(ourVersion));
-  const timer = setTimeout(() => abort(new ProtocolError(`the client said no hello within ${HELLO_WITHIN_MS / 1000} s`)), HELLO_WITHIN_MS);
+  const timer = setTimeout(
+    () => abort(new ProtocolError(`the client said no hello within ${HELLO_WITHIN_MS / 1000} s`)),
+    HELLO_WITHIN_MS,
+  );
   try {
     return await Promise.race([readHello(incoming), rejectOnAbort(signal)]);
   } finally {
@@ -147,7 +158,13 @@ function lockOptions({ config, job, entrance, hello, signal, abort, log }: Conte
 
 function welcome({ job, entrance, nowMs }: Context): Welcome {
   const root = job.type === "sink" ? `${job.rootFs}/${entrance.identity}` : "";
-  return { version: ourVersion, job: job.name, root, clockSec: Math.floor(nowMs() / 1000), permissions: permissionsOf(job) };
+  return {
+    version: ourVersion,
+    job: job.name,
+    root,
+    clockSec: Math.floor(nowMs() / 1000),
+    permissions: permissionsOf(job),
+  };
 }
 
 function openServed({ job, entrance, runner, log }: Context): Served {
@@ -158,7 +175,14 @@ function openServed({ job, entrance, runner, log }: Context): Served {
   }
   const { name, rootFs, recv } = job;
   const { identity } = entrance;
-  const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: identity, recv: guardedRecv(recv), warn });
+  const endpoint = new LocalReceiver({
+    runner,
+    job: name,
+    rootFs,
+    clientIdentity: identity,
+    recv: guardedRecv(recv),
+    warn,
+  });
   return { role: "sink", endpoint, admit: (step) => admit(job, identity, step, runner) };
 }
 

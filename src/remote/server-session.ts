@@ -61,7 +61,10 @@ const oneStep = object({ step: stepRequest });
 const oneFilesystem = object({ filesystem: filesystemName });
 const token = object({ token: resumeTokenText });
 const rollback = object({ filesystem: filesystemName, to: version, destroys: batchOf(version) });
-const setAside = object({ filesystem: filesystemName, suffix: matching(/^\.[\w.:-]+$/, "a suffix that begins with a dot", 100) });
+const setAside = object({
+  filesystem: filesystemName,
+  suffix: matching(/^\.[\w.:-]+$/, "a suffix that begins with a dot", 100),
+});
 const destroy = object({ requests: list(destroyRequest, 20_000) });
 
 interface Result {
@@ -136,7 +139,8 @@ class ServerSession {
 
   async #do(id: number, { call, args }: Frame["header"], payload: Buffer): Promise<Result> {
     const { served, job, lock } = this.#options;
-    if (typeof call !== "string" || !Object.hasOwn(RULES, call)) throw new ProtocolError("malformed message: unknown question");
+    if (typeof call !== "string" || !Object.hasOwn(RULES, call))
+      throw new ProtocolError("malformed message: unknown question");
     const verb = call as Verb;
     const rule = RULES[verb];
     if (!rule.roles.includes(served.role)) throw new FailedError(`a ${served.role} job can't be asked to ${verb}`);
@@ -150,7 +154,9 @@ class ServerSession {
 
   #own(verb: Verb, args: unknown, payload: Buffer): () => Promise<Result> {
     const { served } = this.#options;
-    return served.role === "sink" ? this.#receiving(served, verb, args, payload) : this.#sending(served.endpoint, verb, args);
+    return served.role === "sink"
+      ? this.#receiving(served, verb, args, payload)
+      : this.#sending(served.endpoint, verb, args);
   }
 
   #shared(verb: Verb, id: number, args: unknown): () => Promise<Result> {
@@ -169,7 +175,12 @@ class ServerSession {
     return async () => ({ result: (await endpoint.destroySnapshots(requests)).map(encodeDestroyFailure) });
   }
 
-  #receiving(served: Extract<Served, { role: "sink" }>, verb: Verb, args: unknown, payload: Buffer): () => Promise<Result> {
+  #receiving(
+    served: Extract<Served, { role: "sink" }>,
+    verb: Verb,
+    args: unknown,
+    payload: Buffer,
+  ): () => Promise<Result> {
     const { endpoint } = served;
     switch (verb) {
       case "receive": {

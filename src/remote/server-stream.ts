@@ -35,7 +35,10 @@ async function receive(endpoint: Receiver, { step, incoming, runner, welcome }: 
   await incoming.write(encodeFrame({ done: true }));
 }
 
-async function send(endpoint: Sender, { step, incoming, runner, welcome, onSourceLine }: ServerStreamOptions): Promise<void> {
+async function send(
+  endpoint: Sender,
+  { step, incoming, runner, welcome, onSourceLine }: ServerStreamOptions,
+): Promise<void> {
   const stream = await endpoint.openSend(step);
   await welcome();
   const frame = await readFrame(incoming.source);

@@ -82,7 +82,11 @@ export class Session {
   }
 
   /** Asks. `onItem` gets the parts of an answer that comes in parts. @throws {RemoteError | ConnectionLostError} */
-  call(verb: Verb, args: object, options: { readonly payload?: Buffer; readonly onItem?: (item: unknown) => void } = {}): Promise<Answer> {
+  call(
+    verb: Verb,
+    args: object,
+    options: { readonly payload?: Buffer; readonly onItem?: (item: unknown) => void } = {},
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#lost.signal.throwIfAborted();
       const id = this.#nextId++;
@@ -104,7 +108,9 @@ export class Session {
     const silentSec = (performance.now() - this.#heardAtMs) / 1000;
     const { keepAliveSec } = this.#options.hello;
     if (silentSec > keepAliveSec) {
-      this.#lose(new ConnectionLostError(`${this.peer} has been silent for ${Math.round(silentSec)} s; connection given up`));
+      this.#lose(
+        new ConnectionLostError(`${this.peer} has been silent for ${Math.round(silentSec)} s; connection given up`),
+      );
       this.#connection.abort();
     } else if (!this.#lost.signal.aborted) this.#connection.output.write(encodeFrame({ ping: true }));
   }
@@ -123,7 +129,11 @@ export class Session {
     } catch (error) {
       this.#connection.abort();
       const why = error instanceof Error ? error.message : String(error);
-      this.#lose(error instanceof ProtocolError ? error : new ConnectionLostError(`lost the connection to ${this.peer}: ${why}`, { cause: error }));
+      this.#lose(
+        error instanceof ProtocolError
+          ? error
+          : new ConnectionLostError(`lost the connection to ${this.peer}: ${why}`, { cause: error }),
+      );
     }
   }
 

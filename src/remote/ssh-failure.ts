@@ -27,8 +27,11 @@ export function explainSshFailure(
     };
   if (/UNPROTECTED PRIVATE KEY|bad permissions/.test(said)) return { hint: `chmod 600 ${identityFile}` };
   if (/Could not resolve hostname/.test(said)) return { hint: "check connect.host" };
-  if (/Connection refused/.test(said)) return { hint: `nothing listens on port ${port} of ${host}: is sshd running, is connect.port right?` };
+  if (/Connection refused/.test(said))
+    return { hint: `nothing listens on port ${port} of ${host}: is sshd running, is connect.port right?` };
   if (exitCode === 127 || /command not found|not found$/.test(said))
-    return { hint: `authorized_keys on ${host} needs command="/path/to/zrepl-run stdinserver CLIENT",restrict before the key` };
+    return {
+      hint: `authorized_keys on ${host} needs command="/path/to/zrepl-run stdinserver CLIENT",restrict before the key`,
+    };
   return {};
 }

@@ -29,7 +29,10 @@ type SshConnect = Extract<Connect, { type: "ssh+stdinserver" }>;
 const REMOTE_COMMAND = "zrepl-run stdinserver";
 
 /** Arguments for one ssh. What the config gives in `options` comes first and wins: ssh takes the first value it sees. */
-export function buildSshArgv(connect: SshConnect, purpose: { readonly master: boolean; readonly controlPath: string; readonly keepAliveSec: number }): string[] {
+export function buildSshArgv(
+  connect: SshConnect,
+  purpose: { readonly master: boolean; readonly controlPath: string; readonly keepAliveSec: number },
+): string[] {
   const { host, user, port, identityFile, options, sshCommand, dialTimeoutSec } = connect;
   const intervalSec = Math.max(1, Math.floor(purpose.keepAliveSec / 3));
   const ours = [
@@ -96,7 +99,8 @@ function childConnection(child: ChildProcess, connect: SshConnect): Connection {
   const stderrEnd = new Promise<void>((resolve) => stderr.once("close", resolve));
   const ended = new Promise<ConnectionEnd>((resolve) => {
     child.once("error", (error) => {
-      const missing = "code" in error && error.code === "ENOENT" ? new ProgramMissingError(connect.sshCommand, error) : error;
+      const missing =
+        "code" in error && error.code === "ENOENT" ? new ProgramMissingError(connect.sshCommand, error) : error;
       resolve({ success: false, problem: { message: missing.message } });
     });
     child.once("exit", (exitCode, signal) => {
@@ -126,7 +130,12 @@ function isProgress(line: string): boolean {
   return /^(?:\d\d:\d\d:\d\d|full|incremental|size)\t/.test(line);
 }
 
-function describeEnd(connect: SshConnect, exitCode: number | null, signal: string | null, lines: readonly string[]): ConnectionEnd {
+function describeEnd(
+  connect: SshConnect,
+  exitCode: number | null,
+  signal: string | null,
+  lines: readonly string[],
+): ConnectionEnd {
   if (exitCode === 0) return { success: true, problem: undefined };
   const said = printable(lines.filter((line) => line.trim() !== "").join("; "));
   const known = explainSshFailure(connect, said, exitCode);

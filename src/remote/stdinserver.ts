@@ -16,7 +16,6 @@ export interface StdinserverOptions {
 /** Ends the process. */
 export async function stdinserver(options: StdinserverOptions): Promise<void> {
   const identity = checkedIdentity(options.identity);
-  // biome-ignore lint/style/noProcessEnv: a server has no Invocation, whose reporter is for a terminal
   const { env, stderr } = process;
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -57,6 +56,9 @@ async function loadForClients(file: string | undefined, env: NodeJS.ProcessEnv) 
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    throw new FailedError("the config on that side has problems", { cause: error, hint: "zrepl-run configcheck there shows them" });
+    throw new FailedError("the config on that side has problems", {
+      cause: error,
+      hint: "zrepl-run configcheck there shows them",
+    });
   }
 }

@@ -55,7 +55,10 @@ export function parseClientGreeting(bytes: Buffer): number {
 }
 
 /** What to tell the operator when the protocols differ. */
-export function protocolMismatch(ours: string, theirs: { readonly protocol: number; readonly version?: string }): ProtocolError {
+export function protocolMismatch(
+  ours: string,
+  theirs: { readonly protocol: number; readonly version?: string },
+): ProtocolError {
   const other = theirs.version === undefined ? "the other side" : `zrepl-run ${theirs.version} on the other side`;
   const older = theirs.protocol < PROTOCOL ? "the other side" : "this side";
   return new ProtocolError(
@@ -88,7 +91,8 @@ export function parseFramePrefix(prefix: Buffer): { readonly headerBytes: number
   const headerBytes = prefix.readUInt32BE(0);
   const payloadBytes = prefix.readUInt32BE(4);
   if (headerBytes > LIMITS.headerBytes) throw new ProtocolError(`a frame header of ${headerBytes} bytes is too large`);
-  if (payloadBytes > LIMITS.payloadBytes) throw new ProtocolError(`a frame payload of ${payloadBytes} bytes is too large`);
+  if (payloadBytes > LIMITS.payloadBytes)
+    throw new ProtocolError(`a frame payload of ${payloadBytes} bytes is too large`);
   if (headerBytes === 0) throw new ProtocolError("a frame has no header");
   return { headerBytes, payloadBytes };
 }

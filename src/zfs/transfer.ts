@@ -6,7 +6,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, createReadStream, createWriteStream } from "node:fs";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
 import { type Duplex, Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type ChildRegistry, dieWithUs, endProcessGroup } from "./children.ts";
@@ -145,12 +146,7 @@ function release(stream: Duplex | Readable | Writable | number): void {
   else stream.destroy();
 }
 
-function joinThrottled(
-  source: StreamEnd,
-  sink: StreamEnd,
-  limits: readonly TokenBucket[],
-  context: Context,
-): Joined {
+function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly TokenBucket[], context: Context): Joined {
   const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
   const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
   const from = sourceChild?.stdout ?? readableOf(source);
@@ -166,11 +162,16 @@ function joinThrottled(
 function readableOf(source: StreamEnd): Readable | undefined {
   if (source.kind === "content") return Readable.from([source.bytes]);
   if (source.kind !== "handle") return undefined;
-  return typeof source.stream === "number" ? createReadStream("", { fd: source.stream }) : (source.stream as Readable);
+  return typeof source.stream === "number" ? fdStream(source.stream) : (source.stream as Readable);
 }
 
 function writableOf(stream: HandleEnd["stream"]): Writable {
-  return typeof stream === "number" ? createWriteStream("", { fd: stream }) : (stream as Writable);
+  return typeof stream === "number" ? fdStream(stream) : (stream as Writable);
+}
+
+/** A pipe or socket of ours for Node: it may be non-blocking, so not for node:fs. */
+function fdStream(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
 }
 
 /**

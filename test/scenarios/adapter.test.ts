@@ -63,7 +63,9 @@ describe("bookmarks", () => {
     await expect(createBookmark(runner, `${FOO}@2`, `${FOO}#b`, guid("2"))).rejects.toMatchObject({ reason: "exists" });
     const known = guid("1");
     lab.play(`- "${FOO}@1"`);
-    await expect(createBookmark(runner, `${FOO}@1`, `${FOO}#c`, known)).rejects.toMatchObject({ reason: "does-not-exist" });
+    await expect(createBookmark(runner, `${FOO}@1`, `${FOO}#c`, known)).rejects.toMatchObject({
+      reason: "does-not-exist",
+    });
     // a bookmark can be copied, though: the cursor of a destroyed snapshot is made from its tentative one
     await createBookmark(runner, `${FOO}#b`, `${FOO}#c`, known);
     expect(lab.dataset(FOO).bookmarks.map(({ name }) => name)).toEqual(["b", "c"]);

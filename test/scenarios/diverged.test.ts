@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Lab, LAST_RECEIVED, RECEIVER } from "./lab.ts";
+import { LAST_RECEIVED, Lab, RECEIVER } from "./lab.ts";
 
 const REPLICA = `${RECEIVER}/src/a`;
 
@@ -77,7 +77,10 @@ describe("a receiver with snapshots of its own", () => {
   test("is not rolled back over a snapshot that appeared since it was planned", async () => {
     const lab = await diverge();
     const surprise = { kind: "user", act: () => void lab.play(`+ "${REPLICA}@mine 3"`) } as const;
-    const pushed = await lab.push({ ...policy("rollback"), troubles: [{ at: /^zfs list .*-d 1.*src\/a$/, times: 1, what: surprise }] });
+    const pushed = await lab.push({
+      ...policy("rollback"),
+      troubles: [{ at: /^zfs list .*-d 1.*src\/a$/, times: 1, what: surprise }],
+    });
     expect(pushed.failures["src/a"]).toMatch(/@mine 3 appeared since this was planned/);
     expect(lab.replicated("src/a")).toEqual(["1", "mine 1", "mine 2", "mine 3"]);
   });
@@ -214,7 +217,7 @@ describe("a receiver that was changed after its newest snapshot", () => {
       + "src/a@2"`);
     const pushed = await lab.push();
     expect(pushed.failures["src/a"]).toMatch(/has been modified/);
-    expect(pushed.hints["src/a"]).toContain(`zfs rollback ${REPLICA}@`);
+    expect(pushed.hints["src/a"]).toContain(`zfs rollback '${REPLICA}@`);
     expect(lab.replicated("src/a")).toEqual(["1"]);
     lab.play(`$ zfs rollback "${REPLICA}@1"`);
     await lab.succeed();

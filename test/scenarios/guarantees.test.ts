@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { cursorAt, cutAfter, Lab, LAST_RECEIVED, ONE_ATTEMPT, protection, PUSH_JOB, SINK_JOB, STEP, tentativeAt } from "./lab.ts";
+import {
+  cursorAt,
+  cutAfter,
+  LAST_RECEIVED,
+  Lab,
+  ONE_ATTEMPT,
+  PUSH_JOB,
+  protection,
+  SINK_JOB,
+  STEP,
+  tentativeAt,
+} from "./lab.ts";
 
 const OTHER = "other-job";
 
@@ -190,7 +201,10 @@ describe("SendCompleted is lost", () => {
     const pushed = await lab.push({
       ...protection(kind),
       troubles: [
-        { at: /^zfs bookmark .*#zrepl_CURSOR_G_/, what: { kind: "fail", stderr: "internal error: Input/output error" } },
+        {
+          at: /^zfs bookmark .*#zrepl_CURSOR_G_/,
+          what: { kind: "fail", stderr: "internal error: Input/output error" },
+        },
       ],
     });
     expect(pushed.failures).toEqual({ "src/a": expect.stringContaining("Input/output error") });

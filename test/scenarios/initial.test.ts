@@ -59,16 +59,19 @@ describe("a sender's filesystem", () => {
     expect(lab.received).toEqual([]);
   });
 
-  test.each(["most_recent", "all", "fail"])("with bookmarks only is nothing to do with %s (zrepl #558)", async (policy) => {
-    const lab = new Lab(`
+  test.each(["most_recent", "all", "fail"])(
+    "with bookmarks only is nothing to do with %s (zrepl #558)",
+    async (policy) => {
+      const lab = new Lab(`
       + "src/a"
       + "src/a@1"
       + "src/a#b" "src/a@1"
       - "src/a@1"`);
-    const pushed = await lab.succeed(initial(policy));
-    expect(pushed.started).toEqual([]);
-    expect(lab.received).toEqual([]);
-  });
+      const pushed = await lab.succeed(initial(policy));
+      expect(pushed.started).toEqual([]);
+      expect(lab.received).toEqual([]);
+    },
+  );
 
   test("with bookmarks only and a replica without a common version is nothing to do", async () => {
     const lab = new Lab(`

@@ -250,6 +250,9 @@ function summary(events: readonly Event[]): Omit<Pushed, "runner" | "result" | "
   };
 }
 
-function stepText({ filesystem, from, to }: { filesystem: string; from?: string; to: string }, resumed: boolean): string {
+function stepText(
+  { filesystem, from, to }: { filesystem: string; from?: string; to: string },
+  resumed: boolean,
+): string {
   return `${resumed ? "resume " : ""}${filesystem} ${from ?? "full"} → ${to}`;
 }

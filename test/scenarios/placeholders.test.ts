@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CLIENT, Lab, LAST_RECEIVED, ONE_ATTEMPT, protection, RECEIVER } from "./lab.ts";
+import { CLIENT, LAST_RECEIVED, Lab, ONE_ATTEMPT, protection, RECEIVER } from "./lab.ts";
 
 const MARK = "zrepl:placeholder";
 
@@ -157,6 +157,45 @@ describe("recv.placeholder.encryption", () => {
     // a plain stream takes its parent's encryption
     expect(lab.replica("src/a/b").encryption !== null).toBe(row.encrypted);
     expect(lab.replica("src/a/b").encryption?.isRoot ?? false).toBe(false);
+  });
+});
+
+describe("a placeholder whose encryption differs from what comes", () => {
+  const raw = { push: { send: { encrypted: true } } };
+  const KEY = "encryption=on keyformat=passphrase";
+
+  test("and that is empty makes way, in the same run", async () => {
+    const lab = new Lab(`
+      + "src/a" ${KEY}
+      + "src/a@1"
+      + "${RECEIVER}/src/a" ${MARK}=on mountpoint=none`);
+    const pushed = await lab.succeed(raw);
+    expect(pushed.warnings[0]).toMatch(/empty placeholder .* was destroyed; trying again/);
+    expect(lab.replicated("src/a")).toEqual(["1"]);
+    expect(lab.replica("src/a").encryption).not.toBe(null);
+  });
+
+  test("and that has children stays, with advice that works; nothing is lost or sent twice", async () => {
+    const lab = new Lab(`
+      + "src/a" ${KEY}
+      + "src/a/b"
+      + "src/a/b@1"`);
+    await lab.succeed(raw);
+    lab.play('+ "src/a@2"');
+    const pushed = await lab.push(raw);
+    expect(pushed.failures["src/a"]).toMatch(/cannot be used to destroy an encrypted filesystem/);
+    expect(pushed.hints["src/a"]).toContain(`zfs rename '${RECEIVER}/src/a.new' '${RECEIVER}/src/a'`);
+    expect(lab.replicated("src/a/b")).toEqual(["1"]);
+    expect(isPlaceholder(lab, `${RECEIVER}/src/a`)).toBe(true);
+
+    lab.sim.pipe(["zfs", "send", "-w", "src/a@2"], ["zfs", "recv", "-u", `${RECEIVER}/src/a.new`]);
+    lab.play(`
+      $ zfs rename "${RECEIVER}/src/a/b" "${RECEIVER}/src/a.new/b"
+      $ zfs destroy "${RECEIVER}/src/a"
+      $ zfs rename "${RECEIVER}/src/a.new" "${RECEIVER}/src/a"
+      + "src/a@3"
+      + "src/a/b@3"`);
+    expect((await lab.succeed(raw)).done).toEqual(["src/a @2 → @3", "src/a/b @1 → @3"]);
   });
 });
 

@@ -30,18 +30,21 @@ describe("a full send in pieces of 1 MiB", () => {
   }
 
   test.each`
-    initial          | incremental
+    initial           | incremental
     ${"resumability"} | ${"resumability"}
     ${"resumability"} | ${"incremental"}
-  `("initial $initial, incremental $incremental: @1 is held until it has arrived, nothing is sent twice", async (row) => {
-    const { lab, destroyed, receivedBytes } = await inRounds(row.initial, row.incremental);
-    expect(destroyed.slice(0, 4)).toEqual([false, false, false, false]);
-    expect(destroyed).toContain(true);
-    expect(lab.replicated("src/a")).toEqual(["1", "2", "3"]);
-    expect(lab.bookmarks("src/a")).toEqual([cursorAt("3")]);
-    expect(lab.holds("src/a")).toEqual([]);
-    expect(receivedBytes).toBeLessThan(4 * MIB + 8 * 140_000); // up to one 128 KiB record again after each cut
-  });
+  `(
+    "initial $initial, incremental $incremental: @1 is held until it has arrived, nothing is sent twice",
+    async (row) => {
+      const { lab, destroyed, receivedBytes } = await inRounds(row.initial, row.incremental);
+      expect(destroyed.slice(0, 4)).toEqual([false, false, false, false]);
+      expect(destroyed).toContain(true);
+      expect(lab.replicated("src/a")).toEqual(["1", "2", "3"]);
+      expect(lab.bookmarks("src/a")).toEqual([cursorAt("3")]);
+      expect(lab.holds("src/a")).toEqual([]);
+      expect(receivedBytes).toBeLessThan(4 * MIB + 8 * 140_000); // up to one 128 KiB record again after each cut
+    },
+  );
 
   test("initial incremental: users may destroy @1, then the receiver starts again with @2 (zrepl is stuck for ever)", async () => {
     const { lab, destroyed } = await inRounds("incremental", "incremental");
@@ -172,7 +175,9 @@ describe("a resume token that can't go on", () => {
   test("because it is corrupt is cleared", async () => {
     const lab = await interrupted();
     const pushed = await lab.succeed({
-      troubles: [{ at: /^zfs send -n .*-t/, what: { kind: "fail", stderr: "cannot resume send: resume token is corrupt\n" } }],
+      troubles: [
+        { at: /^zfs send -n .*-t/, what: { kind: "fail", stderr: "cannot resume send: resume token is corrupt\n" } },
+      ],
     });
     expect(pushed.started).toEqual(["src/a @1 → @2", "src/a @2 → @3"]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cursorAt, cutAfter, Lab, LAST_RECEIVED, ONE_ATTEMPT, STEP } from "./lab.ts";
+import { cursorAt, cutAfter, LAST_RECEIVED, Lab, ONE_ATTEMPT, STEP } from "./lab.ts";
 
 const MIB = 1 << 20;
 const all = { conflict_resolution: { initial_replication: "all" } };
@@ -52,7 +52,7 @@ describe("the order of steps", () => {
     const lab = new Lab(HISTORY);
     const pushed = await lab.succeed({
       push: { ...all, replication: { concurrency: { steps: 2 } } },
-      troubles: [{ at: /src\/z@1/, times: 1, what: { kind: "slow", ms: 60 } }],
+      troubles: [{ at: /src\/z@1 \| /, times: 1, what: { kind: "slow", ms: 60 } }],
     });
     expect(pushed.done.indexOf("src/m full → @4")).toBeLessThan(pushed.done.indexOf("src/z full → @1"));
     expect(pushed.runner.mostAtOnce).toBe(2);
@@ -285,7 +285,9 @@ describe("while a run works", () => {
     const before = lab.sim.dump().replace(/^now .*\n/, "");
     const pushed = await lab.push({ dryRun: true, push: all });
     expect(lab.sim.dump().replace(/^now .*\n/, "")).toBe(before);
-    expect(pushed.planned.join("\n")).toMatch(/src\/a: 2 steps\n {2}send full @1 \(about 1\.\d MiB\).*\n {2}send @1 → @2/);
+    expect(pushed.planned.join("\n")).toMatch(
+      /src\/a: 2 steps\n {2}send full @1 \(about 1\.\d MiB\).*\n {2}send @1 → @2/,
+    );
   });
 
   test("one filesystem's failure is not another's", async () => {

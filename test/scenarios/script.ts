@@ -46,8 +46,7 @@ function wordsOf(line: string): string[] {
 function creation(name: string, rest: readonly string[]): string[] {
   const [second] = rest;
   if (name.includes("#")) return ["zfs", "bookmark", second ?? "", name];
-  if (name.includes("@"))
-    return second === undefined ? ["zfs", "snapshot", name] : ["zfs", "hold", second, name];
+  if (name.includes("@")) return second === undefined ? ["zfs", "snapshot", name] : ["zfs", "hold", second, name];
   const size = rest.find((word) => word.startsWith("volsize="))?.slice("volsize=".length);
   const properties = rest.filter((word) => !word.startsWith("volsize=")).flatMap((word) => ["-o", word]);
   return ["zfs", "create", "-p", ...(size === undefined ? [] : ["-V", size]), ...properties, name];

@@ -1,21 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, expect, test } from "vitest";
 import { zfs } from "./pool.ts";
-import {
-  bookmarksOf,
-  eventsOf,
-  holdsBelow,
-  lines,
-  PUSH_JOB,
-  property,
-  SINK_JOB,
-  type Site,
-  snapshotsOf,
-  trackSites,
-  writeRandom,
-} from "./site.ts";
+import { eventsOf, holdsBelow, lines, PUSH_JOB, SINK_JOB, type Site, trackSites, writeRandom } from "./site.ts";
 
 const ROUNDS = 4;
 const DEPARTMENTS = ["sales 1", "sales 2", "lab", "lab.old"];
@@ -42,50 +30,59 @@ async function changeEverything(round: number): Promise<void> {
     writeFileSync(join(site.mountpoint(path), `of round ${round}`), `${path} ${round} `.repeat(500 * round));
     writeFileSync(join(site.mountpoint(path), "always other"), String(Math.random()));
   }
-  for (const path of VOLUMES) await writeRandom(await deviceOf(site.fs(path)), 512);
+  const devices = await devicesOf(VOLUMES.map((path) => site.fs(path)));
+  for (const device of devices) await writeRandom(device, 512);
 }
 
-/** The block device of a volume, or of a snapshot of one (needs snapdev=visible). Without udev it is only /dev/zdN. */
-async function deviceOf(volume: string): Promise<string> {
+/** The block devices of volumes, or of their snapshots (needs snapdev=visible). Without udev they are only /dev/zdN. */
+async function devicesOf(volumes: readonly string[]): Promise<string[]> {
+  const list = `for d in /dev/zd*; do case $d in *p[0-9]*) ;; *) echo "$d $(/lib/udev/zvol_id "$d")" ;; esac; done`;
   const find = async () => {
-    if (existsSync(`/dev/zvol/${volume}`)) return `/dev/zvol/${volume}`;
-    for (const device of readdirSync("/dev").filter((entry) => /^zd\d+$/.test(entry))) {
-      const { stdout } = await execa("/lib/udev/zvol_id", [`/dev/${device}`], { reject: false });
-      if (stdout === volume || stdout === volume.replaceAll(" ", "+")) return `/dev/${device}`;
-    }
-    return "";
+    const { stdout } = await execa("bash", ["-c", list]);
+    // zvol_id writes a blank as +
+    const byVolume = new Map(lines(stdout).map((line) => [line.replace(/^\S+ /, ""), line.split(" ", 1)[0] ?? ""]));
+    return volumes.flatMap((volume) => byVolume.get(volume) ?? byVolume.get(volume.replaceAll(" ", "+")) ?? []);
   };
-  await expect.poll(find, { timeout: 20_000, message: `device of ${volume}` }).not.toBe("");
+  await expect.poll(find, { timeout: 20_000, message: `devices of ${volumes}` }).toHaveLength(volumes.length);
   return find();
 }
 
-/** A line `PATH@SNAPSHOT CHECKSUM` for every snapshot; of filesystems, of all that `find` sees. */
+/** `PATH@SNAPSHOT: checksum mode name` of every file in every snapshot, and of every snapshot of a volume. */
 async function checksums(nameOf: (path: string) => string): Promise<string[]> {
   const mountpoint = join(site.dir, "mnt");
   mkdirSync(mountpoint, { recursive: true });
-  const sum = `mount -t zfs -o ro "$1" "$2" && (cd "$2" && find . -type f -printf '%p %m %U\\n' -exec sha256sum {} + | sort | sha256sum); umount "$2"`;
-  const found: string[] = [];
-  for (const snapshot of snapshots) {
-    for (const path of FILESYSTEMS) {
-      const { stdout } = await execa("bash", ["-c", sum, "bash", `${nameOf(path)}@${snapshot}`, mountpoint]);
-      found.push(`${path}@${snapshot} ${stdout}`);
-    }
-    for (const path of VOLUMES) {
-      const device = await deviceOf(`${nameOf(path)}@${snapshot}`);
-      const { stdout } = await execa("bash", ["-c", 'dd if="$1" bs=1M status=none | sha256sum', "bash", device]);
-      found.push(`${path}@${snapshot} ${stdout}`);
-    }
-  }
-  return found;
+  const sum = `
+    cd "$1" && shift
+    for snapshot; do
+      mount -t zfs -o ro "$snapshot" .
+      (cd . && cd "$PWD" && stat -c "$snapshot %a %u %s %n" -- * && sha256sum -- * | sed "s,^,$snapshot ,")
+      umount "$PWD"
+    done`;
+  const all = snapshots.flatMap((snapshot) => FILESYSTEMS.map((path) => `${nameOf(path)}@${snapshot}`));
+  const { stdout } = await execa("bash", ["-ec", sum, "bash", mountpoint, ...all]);
+  const volumes = snapshots.flatMap((snapshot) => VOLUMES.map((path) => `${nameOf(path)}@${snapshot}`));
+  const dd = 'for d; do dd if="$d" bs=1M status=none | sha256sum; done';
+  const sums = lines((await execa("bash", ["-ec", dd, "bash", ...(await devicesOf(volumes))])).stdout);
+  const found = [...lines(stdout), ...sums.map((line, i) => `${volumes[i]} ${line}`)];
+  const prefix = nameOf("").length;
+  return found.map((line) => line.slice(prefix)).sort();
 }
 
-async function guids(path: string): Promise<string> {
-  return zfs("list", "-Hp", "-d", "1", "-t", "snapshot", "-s", "createtxg", "-o", "guid", path);
+/** `PATH@SNAPSHOT` → guid, of all filesystems of the tree. */
+async function guidsBelow(root: string): Promise<Map<string, string>> {
+  return namesToGuids("snapshot", root);
 }
 
-async function cursorOf(path: string, snapshot: string): Promise<string> {
-  const guid = BigInt(await property(`${path}@${snapshot}`, "guid"));
-  return `zrepl_CURSOR_G_${guid.toString(16).padStart(16, "0")}_J_${PUSH_JOB}`;
+async function namesToGuids(type: string, root: string): Promise<Map<string, string>> {
+  const rows = lines(await zfs("list", "-Hp", "-r", "-t", type, "-o", "name,guid", root));
+  return new Map(rows.map((row) => row.slice(root.length + 1).split("\t") as [string, string]));
+}
+
+function cursorName(guid: string | undefined): string {
+  const hex = BigInt(guid ?? 0)
+    .toString(16)
+    .padStart(16, "0");
+  return `zrepl_CURSOR_G_${hex}_J_${PUSH_JOB}`;
 }
 
 beforeAll(async () => {
@@ -108,14 +105,16 @@ test.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))(
     expect(steps).toHaveLength(ALL.length);
     expect(new Set(steps.map(({ kind }) => kind))).toEqual(new Set([round === 1 ? "full" : "incremental"]));
 
-    for (const path of ALL) expect(await guids(site.replica(path)), path).toBe(await guids(site.fs(path)));
+    const sent = await guidsBelow(site.srcRoot);
+    expect(sent.size).toBe(ALL.length * round);
+    expect(await guidsBelow(site.replica("").slice(0, -1))).toEqual(sent);
     expect(await holdsBelow(site.srcRoot)).toEqual([]);
     const last = snapshots.at(-1);
     const replicas = ALL.map((path) => `${site.replica(path)}@${last}: zrepl_last_received_J_${SINK_JOB}`);
     const shortened = replicas.map((line) => line.slice(site.dstRoot.length + 1));
     expect(await holdsBelow(site.dstRoot)).toEqual(shortened.sort());
-    for (const path of ALL)
-      expect(await bookmarksOf(site.fs(path))).toEqual([await cursorOf(site.fs(path), `${last}`)]);
+    const cursors = ALL.map((path) => `${path}#${cursorName(sent.get(`${path}@${last}`))}`);
+    expect([...(await namesToGuids("bookmark", site.srcRoot)).keys()].sort()).toEqual(cursors.sort());
   },
 );
 
@@ -130,7 +129,9 @@ test("then there is nothing left to do, and no zfs process more than three listi
 test("the replicas have the same content as the sender, in every snapshot", async () => {
   for (const path of VOLUMES) await zfs("set", "snapdev=visible", site.replica(path));
   const sent = await checksums((path) => site.fs(path));
-  expect(new Set(sent.map((line) => line.split(" ").at(-3))).size).toBeGreaterThan(ALL.length);
+  const files = (ROUNDS * (ROUNDS + 1)) / 2 + ROUNDS; // in all snapshots of one filesystem
+  expect(sent).toHaveLength(2 * FILESYSTEMS.length * files + VOLUMES.length * ROUNDS);
+  expect(new Set(sent.slice(-VOLUMES.length * ROUNDS)).size).toBe(VOLUMES.length * ROUNDS);
   expect(await checksums((path) => site.replica(path))).toEqual(sent);
 });
 
@@ -163,8 +164,9 @@ test("one `run` takes snapshots, replicates and prunes both sides", async () => 
     ["prune", "receiver", 0],
   ]);
   const newest = eventsOf(ended, "snapshotTaken")[0]?.name;
-  for (const path of ALL) {
-    expect(await snapshotsOf(site.fs(path)), path).toEqual([snapshots.at(-1), newest]);
-    expect(await snapshotsOf(site.replica(path)), path).toEqual([...snapshots.slice(-2), newest]);
-  }
+  const kept = (names: readonly (string | undefined)[]) =>
+    ALL.flatMap((path) => names.map((name) => `${path}@${name}`));
+  const [sender, receiver] = [await guidsBelow(site.srcRoot), await guidsBelow(site.replica("").slice(0, -1))];
+  expect([...sender.keys()].sort()).toEqual(kept([snapshots.at(-1), newest]).sort());
+  expect([...receiver.keys()].sort()).toEqual(kept([...snapshots.slice(-2), newest]).sort());
 });

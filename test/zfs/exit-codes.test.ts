@@ -168,7 +168,8 @@ describe("exit 1: nothing could be done", () => {
     await createWithSnapshot("a");
     await execa("chmod", ["-R", "a+rwX", site.src.dir, site.dir]);
     const before = await site.everything();
-    for (const verb of ["push", "run"]) {
+    site.configure({ push: { snapshotting: { type: "periodic", prefix: "z_", interval: "1h" } } });
+    for (const verb of ["push", "snap"]) {
       const ended = await site.run([verb, PUSH_JOB], { uid: NOBODY });
       expect([verb, ended.exitCode]).toEqual([verb, 1]);
       expect(ended.stderr).toMatch(/permission denied/);

@@ -75,6 +75,7 @@ export async function runSequence(
     const outcomes = compareOutcomes(operation, left, right);
     const listings = compareListings(real.rows, simulated.rows(), guids);
     const differences = [...outcomes, ...listings];
+    for (const difference of differences) trace(`  => ${difference}`);
     if (differences.length > 0) found.push({ operations: [...operations], differences });
     if (listings.length > 0) break;
   }

@@ -1,0 +1,95 @@
+/** What the `test` commands have in common: a config, a job of it, files, and lines on stdout. */
+import { readFileSync } from "node:fs";
+import { Chalk } from "chalk";
+import type { GlobalOptions } from "../cli-options.ts";
+import type { Config, Job } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
+import { UsageError } from "../errors.ts";
+import { selectJobs } from "../invocation.ts";
+import { createRunner, type Runner } from "../zfs/runner.ts";
+import { tryFilter } from "./filesystems.ts";
+import { tryPlaceholder } from "./placeholder.ts";
+import { tryPlan } from "./plan.ts";
+import { tryPrune } from "./prune.ts";
+import { tryResumeToken } from "./resume-token.ts";
+
+type WithJob = GlobalOptions & { readonly job: string };
+
+const { env } = process;
+
+async function jobOf<T extends Job["type"]>(
+  options: WithJob,
+  types: readonly T[],
+): Promise<{ readonly config: Config; readonly job: Extract<Job, { type: T }> }> {
+  const config = await loadConfig({ file: options.config, env });
+  const [job] = selectJobs(config, [options.job], false, types);
+  if (job === undefined) throw new UsageError("must specify a job");
+  return { config, job };
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+/** `-` is stdin. @throws {UsageError} */
+function readList(path: string): string {
+  try {
+    return readFileSync(path === "-" ? 0 : path, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function runner(): Runner {
+  return createRunner({ signal: new AbortController().signal, env });
+}
+
+export async function testPrune(
+  options: WithJob & {
+    readonly side?: "sender" | "receiver" | undefined;
+    readonly snapshots: string;
+    readonly cursor?: string | undefined;
+  },
+): Promise<void> {
+  const { job } = await jobOf(options, ["snap", "push", "pull", "sink", "source"]);
+  const { side, cursor, json } = options;
+  if (cursor !== undefined && !/^\d+$/.test(cursor))
+    throw new UsageError(`--cursor: ${JSON.stringify(cursor)} is not a guid`);
+  const chalk = new Chalk({ level: 1 });
+  const colors = { keep: chalk.green, destroy: chalk.red, held: chalk.yellow };
+  const paint =
+    options.color && process.stdout.isTTY ? (fate: keyof typeof colors, text: string) => colors[fate](text) : undefined;
+  const nowSec = Math.floor(Date.now() / 1000);
+  print(tryPrune({ job, side, cursor, json, nowSec, paint, snapshots: readList(options.snapshots) }));
+}
+
+export async function testPlan(
+  options: WithJob & { readonly sender: string; readonly receiver: string; readonly receiverRoot?: string | undefined },
+): Promise<void> {
+  const { config, job } = await jobOf(options, ["push", "pull"]);
+  if (options.sender === "-" && options.receiver === "-")
+    throw new UsageError("only one of --sender and --receiver can be stdin");
+  const [sender, receiver] = [readList(options.sender), readList(options.receiver)];
+  const { receiverRoot, json } = options;
+  print(tryPlan({ job, config, sender, receiver, receiverRoot, json }));
+}
+
+export async function testFilesystems(
+  options: WithJob & { readonly all: boolean; readonly input?: string | undefined },
+): Promise<void> {
+  if (options.all === (options.input !== undefined)) throw new UsageError("must set one: --all or --input");
+  const { job } = await jobOf(options, ["snap", "push", "source"]);
+  print(await tryFilter(runner(), job.filesystems, options.input));
+}
+
+export async function testPlaceholder(options: {
+  readonly all: boolean;
+  readonly dataset?: string | undefined;
+}): Promise<void> {
+  if (options.all === (options.dataset !== undefined)) throw new UsageError("must set one: --all or --dataset");
+  print(await tryPlaceholder(runner(), options.dataset));
+}
+
+export async function testResumeToken({ token }: { readonly token: string }): Promise<void> {
+  print([await tryResumeToken(runner(), token)]);
+}

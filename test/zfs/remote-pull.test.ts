@@ -1,0 +1,105 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { trackPools, zfs } from "./pool.ts";
+import { trackSshHosts, writeConfig, zreplRun } from "./ssh-host.ts";
+
+const newPool = trackPools("all");
+const newHost = trackSshHosts();
+
+/** One host plays both: a pool for each side, and a config for each. */
+async function pullSetup(more: { source?: object; pull?: object; connect?: object; noise?: string } = {}) {
+  const from = await newPool({ mountpoint: true, args: ["-O", "compression=off"] });
+  const to = await newPool();
+  await zfs("create", "-o", "mountpoint=none", `${to.name}/pulled`);
+  const server = writeConfig(from.dir, "server", {
+    global: { lock_dir: join(from.dir, "lock") },
+    jobs: [
+      {
+        type: "source",
+        name: "source",
+        filesystems: { [`${from.name}/data<`]: true, [`${from.name}/data/secret`]: false },
+        snapshotting: { type: "manual" },
+        serve: { type: "stdinserver", client_identities: ["puller"] },
+        ...more.source,
+      },
+    ],
+  });
+  const host = await newHost(
+    from.dir,
+    [{ identity: "puller", config: server }],
+    more.noise === undefined ? {} : { noise: more.noise },
+  );
+  const client = writeConfig(to.dir, "client", {
+    global: { lock_dir: join(to.dir, "lock") },
+    jobs: [
+      {
+        type: "pull",
+        name: "pull",
+        connect: host.connect("puller", more.connect),
+        root_fs: `${to.name}/pulled`,
+        interval: "manual",
+        recv: { placeholder: { encryption: "inherit" } },
+        pruning: { keep_sender: [{ type: "last_n", count: 1 }], keep_receiver: [{ type: "last_n", count: 1 }] },
+        ...more.pull,
+      },
+    ],
+  });
+  return { from, to, client, host, data: `${from.name}/data`, received: `${to.name}/pulled/${from.name}/data` };
+}
+
+const guid = (snapshot: string) => zfs("get", "-Hpo", "value", "guid", snapshot);
+const snapshotsOf = async (filesystem: string) =>
+  (await zfs("list", "-Hpo", "name", "-t", "snapshot", "-d", "1", filesystem)).split("\n").map((name) => name.split("@")[1]);
+
+describe("pull over ssh", () => {
+  test("initial, incremental, large and small, prune on both sides", async () => {
+    const { from, data, received, client, host } = await pullSetup({ noise: "Welcome!\\nno newline at the end: " });
+    await zfs("create", data);
+    for (const child of ["a", "b", "secret"]) await zfs("create", `${data}/${child}`);
+    writeFileSync(join(from.dir, "mnt/data/a/large"), Buffer.alloc(8 << 20, 7));
+    await zfs("snapshot", "-r", `${data}@one`);
+    expect(await zreplRun(client, "pull", "pull")).toMatchObject({ exitCode: 0 });
+    for (const child of ["", "/a", "/b"]) expect(await guid(`${received}${child}@one`)).toBe(await guid(`${data}${child}@one`));
+    await expect(zfs("list", `${received}/secret`)).rejects.toThrow("does not exist");
+    expect(host.sessions()).toBe(2);
+    await zfs("snapshot", "-r", `${data}@two`);
+    await sleep(1100); // keep rules go by the second
+    writeFileSync(join(from.dir, "mnt/data/b/large"), Buffer.alloc(8 << 20, 8));
+    await zfs("snapshot", "-r", `${data}@three`);
+    expect(await zreplRun(client, "run", "pull")).toMatchObject({ exitCode: 0 });
+    for (const child of ["", "/a", "/b"]) {
+      expect(await guid(`${received}${child}@three`)).toBe(await guid(`${data}${child}@three`));
+      expect(await snapshotsOf(`${data}${child}`)).toEqual(["three"]);
+      expect(await snapshotsOf(`${received}${child}`)).toEqual(["three"]);
+    }
+    expect(await snapshotsOf(`${data}/secret`)).toEqual(["one", "two", "three"]);
+  });
+
+  test("an interrupted transfer is resumed; the source limits the bandwidth", async () => {
+    const slow = { send: { bandwidth_limit: { max: "4 MiB" } } };
+    const { from, data, received, client } = await pullSetup({ source: slow });
+    await zfs("create", data);
+    writeFileSync(join(from.dir, "mnt/data/large"), Buffer.alloc(32 << 20, 7));
+    await zfs("snapshot", `${data}@one`);
+    const first = await zreplRun(client, "pull", "--time-limit", "6s", "pull");
+    expect(first.exitCode).not.toBe(0);
+    const token = await zfs("get", "-Hpo", "value", "receive_resume_token", received);
+    expect(token).toMatch(/^1-/);
+    expect(await zreplRun(client, "pull", "pull")).toMatchObject({ exitCode: 0 });
+    expect(await guid(`${received}@one`)).toBe(await guid(`${data}@one`));
+  });
+
+  test("a source that forbids it can't be pruned, nor read", async () => {
+    const { data, client } = await pullSetup({ source: { permissions: { prune: false, send: false } } });
+    await zfs("create", data);
+    await zfs("snapshot", `${data}@one`);
+    await zfs("snapshot", `${data}@two`);
+    const pull = await zreplRun(client, "pull", "pull");
+    expect(pull.output).toContain("does not allow its clients to read anything");
+    expect(pull.exitCode).toBe(1);
+    await zreplRun(client, "prune", "pull", "--side", "sender");
+    expect(await snapshotsOf(data)).toEqual(["one", "two"]);
+  });
+});

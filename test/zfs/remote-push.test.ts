@@ -1,0 +1,76 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { trackPools, zfs } from "./pool.ts";
+import { trackSshHosts, writeConfig, zreplRun } from "./ssh-host.ts";
+
+const newPool = trackPools("all");
+const newHost = trackSshHosts();
+
+const keep = { keep_sender: [{ type: "last_n", count: 10 }], keep_receiver: [{ type: "last_n", count: 10 }] };
+
+/** One host plays both: a pool for each side, and a config for each. */
+async function pushSetup(more: { sink?: object; push?: object; connect?: object; noise?: string } = {}) {
+  const from = await newPool({ mountpoint: true, args: ["-O", "compression=off"] });
+  const to = await newPool();
+  await zfs("create", "-o", "mountpoint=none", `${to.name}/sink`);
+  const server = writeConfig(to.dir, "server", {
+    global: { lock_dir: join(to.dir, "lock") },
+    jobs: [
+      {
+        type: "sink",
+        name: "sink",
+        root_fs: `${to.name}/sink`,
+        serve: { type: "stdinserver", client_identities: ["alice", "bob"] },
+        recv: { placeholder: { encryption: "inherit" } },
+        ...more.sink,
+      },
+    ],
+  });
+  const host = await newHost(
+    to.dir,
+    ["alice", "bob"].map((identity) => ({ identity, config: server })),
+    more.noise === undefined ? {} : { noise: more.noise },
+  );
+  const client = writeConfig(from.dir, "client", {
+    global: { lock_dir: join(from.dir, "lock") },
+    jobs: [
+      {
+        type: "push",
+        name: "push",
+        connect: host.connect("alice", more.connect),
+        filesystems: { [`${from.name}/data<`]: true },
+        snapshotting: { type: "manual" },
+        pruning: keep,
+        ...more.push,
+      },
+    ],
+  });
+  return { from, to, server, client, host, received: `${to.name}/sink/alice/${from.name}/data` };
+}
+
+const guid = (snapshot: string) => zfs("get", "-Hpo", "value", "guid", snapshot);
+
+describe("push over ssh", () => {
+  test("small streams share the session, large ones get their own", async () => {
+    const { from, client, host, received } = await pushSetup();
+    await zfs("create", `${from.name}/data`);
+    for (const child of ["a", "b", "c"]) await zfs("create", `${from.name}/data/${child}`);
+    writeFileSync(join(from.dir, "mnt/data/a/large"), Buffer.alloc(16 << 20, 7));
+    await zfs("snapshot", "-r", `${from.name}/data@one`);
+    const first = await zreplRun(client, "push", "push");
+    expect(first).toMatchObject({ exitCode: 0 });
+    for (const child of ["", "/a", "/b", "/c"])
+      expect(await guid(`${received}${child}@one`)).toBe(await guid(`${from.name}/data${child}@one`));
+    expect(host.sessions()).toBe(2);
+    await zfs("snapshot", "-r", `${from.name}/data@two`);
+    const second = await zreplRun(client, "push", "push");
+    expect(second).toMatchObject({ exitCode: 0 });
+    for (const child of ["", "/a", "/b", "/c"])
+      expect(await guid(`${received}${child}@two`)).toBe(await guid(`${from.name}/data${child}@two`));
+    expect(host.sessions()).toBe(3);
+    const third = await zreplRun(client, "run", "push");
+    expect(third).toMatchObject({ exitCode: 0 });
+    expect(host.sessions()).toBe(5);
+  });
+});
