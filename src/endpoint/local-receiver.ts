@@ -345,7 +345,9 @@ class PlaceholderDestroyedError extends ZreplRunError {
   readonly temporary = true;
 
   constructor(target: string) {
-    super(`the empty placeholder ${target} could not be replaced by a filesystem of another encryption, and was destroyed`);
+    super(
+      `the empty placeholder ${target} could not be replaced by a filesystem of another encryption, and was destroyed`,
+    );
   }
 }
 

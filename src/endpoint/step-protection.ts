@@ -2,9 +2,11 @@
  * The sender's holds and bookmarks of one job: what protects a step, what marks that it is done, and what is left over
  * (zrepl-behaviour.md §3.4, §3.5). Keeps track of what is on disk, so that nothing is listed again between steps.
  */
+import { FailedError } from "../errors.ts";
 import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zfs/abstraction.ts";
 import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
+import { bookmarkNameProblem } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import type { ConfirmedStep, FilesystemFailures, FilesystemState, StepRequest } from "./endpoint.ts";
@@ -136,6 +138,11 @@ export class StepProtection {
     known: Map<string, string>,
   ): Promise<void> {
     if (known.has(name)) return;
+    const problem = bookmarkNameProblem(`${filesystem}#${name}`);
+    if (problem !== undefined)
+      throw new FailedError(`cannot bookmark ${filesystem}@${version.name}: the bookmark's name ${problem}`, {
+        hint: `${filesystem}#${name} must be at most 255 bytes: shorten the filesystem's or the job's name, or set replication.protection to guarantee_nothing`,
+      });
     const delimiter = version.kind === "snapshot" ? "@" : "#";
     await createBookmark(
       this.#runner,

@@ -101,6 +101,9 @@ export class ClientLock {
   }
 }
 
+/** A process serves one stream; tests serve many. */
+let streams = 0;
+
 /** Runs a stream's server: registered, so that a later session finds it, and only as long as its session lives. */
 export async function underSession<T>(options: ClientLockOptions, body: () => Promise<T>): Promise<T> {
   const { dir, hello, signal, onLost } = options;
@@ -115,7 +118,7 @@ export async function underSession<T>(options: ClientLockOptions, body: () => Pr
     if (!ours()) onLost(ended());
   }, 1000);
   try {
-    const stream = `${streamPrefix(name)}${process.pid}`;
+    const stream = `${streamPrefix(name)}${process.pid}-${streams++}`;
     return await withLock({ dir, name: stream, command: describe(options), waitSec: 0, signal, onLost }, body);
   } finally {
     clearInterval(watch);

@@ -7,7 +7,7 @@ import { groupByPool } from "./hold.ts";
 import type { Runner } from "./runner.ts";
 
 /** The first line is how the simulator knows it. Arguments: name, guid, name, guid, … */
-const DESTROY_SCRIPT = `-- zrepl-run: destroy
+const DESTROY_SCRIPT = `-- zrepl-run: guarded destroy
 local argv = ...
 argv = argv["argv"]
 local left = {}

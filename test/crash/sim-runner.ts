@@ -48,12 +48,15 @@ export class SimRunner implements Runner {
     return this.#dead;
   }
 
-  async run(argv: readonly string[], options: { onStdout?: (chunk: Buffer) => void } = {}): Promise<CommandResult> {
+  async run(
+    argv: readonly string[],
+    options: { onStdout?: (chunk: Buffer) => void; input?: string } = {},
+  ): Promise<CommandResult> {
     const fault = this.#begin(argv.join(" "));
     if (fault?.kind === "fail") return { exitCode: 1, stdout: "", stderr: fault.stderr };
     const reads = READS.has(argv[1] ?? "") || (argv[1] === "send" && argv.includes("-n")) || argv[0] === "zpool";
     if (!reads) this.mutations++;
-    const result = toResult(this.#options.sim.exec(argv));
+    const result = toResult(this.#options.sim.exec(argv, options.input));
     this.#end(fault);
     if (fault?.kind === "failAfter") return { exitCode: 1, stdout: "", stderr: fault.stderr };
     if (options.onStdout === undefined) return result;

@@ -27,16 +27,20 @@ export function play(sim: ZfsSimulator, script: string): void {
 
 function step(sim: ZfsSimulator, line: string): void {
   const [verb = "", ...words] = wordsOf(line);
-  const [name = "", second, ...more] = words;
+  const [name = "", second] = words;
   sim.nowSec += 60;
-  if (verb === ">") return sim.write(name, bytesOf(second ?? ""));
-  if (verb === "$") return expectSuccess(sim, words);
-  if (verb === "=") return expectSuccess(sim, ["zfs", "set", second ?? "", name]);
-  if (verb === "+") return expectSuccess(sim, creation(name, second === undefined ? [] : [second, ...more]));
-  const argv = destruction(name, second);
-  if (verb === "-") return expectSuccess(sim, argv);
-  if (verb !== "!-") throw new Error("no such step");
-  if (sim.exec(argv).exitCode === 0) throw new Error("it succeeded");
+  if (verb === ">") sim.write(name, bytesOf(second ?? ""));
+  else if (verb === "!-") expectFailure(sim, destruction(name, second));
+  else expectSuccess(sim, commandOf(verb, words, line));
+}
+
+function commandOf(verb: string, words: readonly string[], line: string): readonly string[] {
+  const [name = "", second] = words;
+  if (verb === "$") return words;
+  if (verb === "=") return ["zfs", "set", second ?? "", name];
+  if (verb === "+") return creation(name, words.slice(1));
+  if (verb === "-") return destruction(name, second);
+  throw new Error(`no such step: ${line}`);
 }
 
 function wordsOf(line: string): string[] {
@@ -67,4 +71,8 @@ export function bytesOf(text: string): number {
 function expectSuccess(sim: ZfsSimulator, argv: readonly string[]): void {
   const result = sim.exec(argv);
   if (result.exitCode !== 0) throw new Error(result.stderr);
+}
+
+function expectFailure(sim: ZfsSimulator, argv: readonly string[]): void {
+  if (sim.exec(argv).exitCode === 0) throw new Error("it succeeded");
 }

@@ -27,7 +27,7 @@ export function cmdClone(world: World, args: readonly string[]): Result {
   const clone = addDataset(world, pool, name, { kind, volsizeBytes, txg: syncTxg(pool) });
   clone.origin = snapshot.object;
   clone.content = snapshot.content;
-  clone.encryption = dataset.encryption && { ...dataset.encryption, isRoot: dataset.encryption.isRoot };
+  clone.encryption = dataset.encryption && { ...dataset.encryption, isRoot: false, keyLoaded: false };
   storeLocal(clone, properties);
   mountIfWanted(pool, clone);
   return ok();

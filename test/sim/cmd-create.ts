@@ -113,6 +113,7 @@ function createMissingParents(world: World, name: string): void {
   const parts = name.split("/");
   for (let depth = 2; depth < parts.length; depth++) {
     const path = parts.slice(0, depth).join("/");
+    if (pool.datasets[path]?.kind === "volume") fail(`cannot create '${name}': parent is not a filesystem`);
     if (path in pool.datasets) continue;
     const dataset = addDataset(world, pool, path, { kind: "filesystem", txg: syncTxg(pool) });
     setUpEncryption(world, pool, dataset, new Map(), `cannot create '${path}'`);

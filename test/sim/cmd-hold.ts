@@ -60,9 +60,13 @@ function holdOne(world: World, operand: string, request: Request, output: Output
     output.error(`${what}: tag too long`);
     return;
   }
-  const fresh = found.filter(([, snapshot]) => !(request.tag in snapshot.holds));
-  for (const [, snapshot] of fresh) snapshot.holds[request.tag] = world.nowSec;
-  if (fresh.length < found.length) output.error(`${what}: tag already exists on this dataset`);
+  const clash = found.find(([, snapshot]) => request.tag in snapshot.holds);
+  if (clash !== undefined) {
+    const name = `${clash[0].name}@${clash[1].name}`;
+    output.error(`cannot hold snapshot '${name}': tag already exists on this dataset`);
+    return;
+  }
+  for (const [, snapshot] of found) snapshot.holds[request.tag] = world.nowSec;
 }
 
 /** `zfs hold [-r] TAG SNAPSHOT…`: one after the other, so some may be held when others fail. */

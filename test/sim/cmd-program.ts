@@ -13,6 +13,8 @@ export interface ProgramApi {
   snapshot(name: string): number;
   bookmark(source: string, name: string): number;
   destroy(name: string): number;
+  /** `zfs.get_prop(name, "guid")`, as an unsigned decimal; undefined = no such snapshot. */
+  guid(name: string): string | undefined;
 }
 
 /** Stands for a Lua script: gets the arguments, returns what the script returns. */
@@ -38,6 +40,7 @@ function destroyMissing(world: World, name: string): number {
 export function programApi(world: World, pool: Pool): ProgramApi {
   const txg = syncTxg(pool);
   return {
+    guid: (name) => findSnapshot(world, name)?.snapshot.guid,
     snapshot: (name) => {
       const { fs, tail } = splitName(name);
       const dataset = findDataset(world, fs);
@@ -87,6 +90,8 @@ export function cmdProgram(
     fail("Channel program execution failed:\nPermission denied. Channel programs must be run as root.");
   const marker = read(file).split("\n", 1)[0] ?? "";
   const handler = registry[marker];
+  // from stdin, and there was none: like a zfs that can't run it, so that the caller falls back
+  if (handler === undefined && marker === "") fail("Channel program execution failed:\nempty script.");
   if (handler === undefined) throw new Error(`no simulated channel program for ${JSON.stringify(marker)}`);
   const value = handler(programApi(world, pool), rest);
   return ok(JSON.stringify({ return: value }));

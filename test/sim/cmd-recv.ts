@@ -17,7 +17,7 @@ import {
   resolveTarget,
 } from "./recv-target.ts";
 import { CommandFailure, fail, type Result } from "./result.ts";
-import { compoundPayloadBytes, RECORD_BYTES, type SendStream, type Substream } from "./stream.ts";
+import { compoundPayloadBytes, RECORD_BYTES, type SendStream, type Substream, substreamBytes } from "./stream.ts";
 import { usage } from "./usage.ts";
 import type { Dataset } from "./world.ts";
 
@@ -77,6 +77,16 @@ function refusal(target: ReceiveTarget, problem: KernelProblem["errno"], options
   }
 }
 
+/** How the reading of a stream that is not needed went. */
+type Skip = "skipped" | "ended" | "nothing to skip";
+
+/** What became of one substream. */
+interface Received {
+  readonly printed: string;
+  /** libzfs reads what follows as if it were the rest of this substream. */
+  readonly swallowsNext: boolean;
+}
+
 /** What to read after BEGIN and the header that follows it. */
 function remainingSizes(substream: Substream): number[] {
   const sizes = [...substream.records.map((record) => record.bytes), RECORD_BYTES];
@@ -84,11 +94,11 @@ function remainingSizes(substream: Substream): number[] {
 }
 
 /** The snapshot that the stream would make is there already: libzfs reads on and succeeds, if it can. */
-function* skipExisting(existing: Dataset | null, substream: Substream): ReceiveSteps<boolean | null> {
-  if (!existing?.snapshots.some((snapshot) => snapshot.guid === substream.toguid)) return null;
+function* skipExisting(existing: Dataset | null, substream: Substream): ReceiveSteps<Skip | "is not there"> {
+  if (!existing?.snapshots.some((snapshot) => snapshot.guid === substream.toguid)) return "is not there";
   // The kernel has read the first header after BEGIN before it refused: if that was END, nothing is left to skip.
-  for (const size of remainingSizes(substream)) if (!(yield size)) return false;
-  return substream.records.length > 0;
+  for (const size of remainingSizes(substream)) if (!(yield size)) return "ended";
+  return substream.records.length > 0 ? "skipped" : "nothing to skip";
 }
 
 function announce(target: ReceiveTarget, substream: Substream, options: ReceiveOptions): string {
@@ -104,23 +114,23 @@ function* receiveOne(
   options: ReceiveOptions,
   compound: SendStream["compound"],
   receiver: number,
-): ReceiveSteps {
+): ReceiveSteps<Received> {
   const printed = announce(resolveTarget(holder.world, substream, options), substream, options);
-  if (options.dryRun) return printed;
+  if (options.dryRun) return { printed, swallowsNext: false };
   // The kernel reads the payload of BEGIN and the header after it before it looks at anything.
   const hasPayload = yield substream.beginBytes;
   const target = resolveTarget(holder.world, substream, options);
   if (!hasPayload) fail(brokenAtStart(target, options));
   const verdict = kernelCheck(holder.world, target, substream, options);
   if (verdict.errno !== null) {
-    yield* refuse(verdict.errno, target, substream, options);
-    return printed;
+    const skipped = yield* refuse(verdict.errno, target, substream, options, compound !== null);
+    return { printed, swallowsNext: skipped === "nothing to skip" };
   }
   const session = openSession(holder, target, substream, options, verdict, compound, receiver);
   yield* feed(session, substream);
   const problem = closeSession(session);
-  if (problem !== null) yield* refuse(problem, target, substream, options);
-  return printed;
+  if (problem !== null) yield* refuse(problem, target, substream, options, compound !== null);
+  return { printed, swallowsNext: false };
 }
 
 function* refuse(
@@ -128,12 +138,14 @@ function* refuse(
   target: ReceiveTarget,
   substream: Substream,
   options: ReceiveOptions,
-): ReceiveSteps<void> {
+  inCompound: boolean,
+): ReceiveSteps<Skip> {
   const text = refusal(target, errno, options);
   if (errno !== "EEXIST") fail(text);
   const skipped = yield* skipExisting(target.existing, substream);
-  if (skipped === true) return;
-  fail(skipped === false ? `${NO_STREAM}\n${text}` : text);
+  if (skipped === "is not there") fail(text);
+  if (skipped === "skipped" || (skipped === "nothing to skip" && inCompound)) return skipped;
+  return fail(`${NO_STREAM}\n${text}`);
 }
 
 function brokenAtStart(target: ReceiveTarget, options: ReceiveOptions): string {
@@ -171,9 +183,14 @@ export function* receiveSteps(
 ): ReceiveSteps {
   let printed = "";
   if (stream.compound !== null) yield* readCompoundHeader(stream);
-  for (const substream of stream.substreams) {
-    if (!(yield RECORD_BYTES)) fail(NO_STREAM);
-    printed += yield* receiveOne(holder, substream, options, stream.compound, receiver);
+  for (let i = 0; i < stream.substreams.length; i++) {
+    const substream = stream.substreams[i];
+    if (substream === undefined || !(yield RECORD_BYTES)) fail(NO_STREAM);
+    const received = yield* receiveOne(holder, substream, options, stream.compound, receiver);
+    printed += received.printed;
+    if (!received.swallowsNext) continue;
+    const swallowed = stream.substreams[++i];
+    if (!(yield swallowed ? substreamBytes(swallowed) : RECORD_BYTES) || !swallowed) fail(NO_STREAM);
   }
   if (stream.compound !== null && !(yield RECORD_BYTES)) fail(NO_STREAM);
   return printed;

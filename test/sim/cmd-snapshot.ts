@@ -78,7 +78,7 @@ export function cmdSnapshot(world: World, args: readonly string[]): Result {
   if (operands.length === 0) fail(`missing snapshot argument\n${usage("zfs snapshot")}`, 2);
   const list = targets(world, operands, flags.has("r"));
   if (list.length === 0) return { stdout: "", stderr: "", exitCode: EXIT_SIGSEGV };
-  const wasMany = list.length > 1 || flags.has("r");
+  const wasMany = operands.length > 1 || flags.has("r");
   for (const { dataset, snap } of list) {
     const name = `${dataset.name}@${snap}`;
     checkName(name, `cannot create snapshot '${name}'`, { snapshot: true, modifying: true });

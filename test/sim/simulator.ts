@@ -91,7 +91,7 @@ export class ZfsSimulator {
   constructor(options: SimulatorOptions = {}, world?: World) {
     this.world = world ?? createWorld(options);
     this.programs = options.programs ?? {};
-    this.readFile = options.readFile ?? ((path) => readFileSync(path, "utf8"));
+    this.readFile = options.readFile ?? ((path) => (path === "-" ? "" : readFileSync(path, "utf8")));
   }
 
   /** The clock: what new snapshots get as creation time. */
@@ -108,20 +108,20 @@ export class ZfsSimulator {
     addPool(this.world, name, sizeBytes);
   }
 
-  /** Runs `zfs …` or `zpool …` to its end. `send` gives no bytes here and `receive` reads an empty stream: see pipe(). */
-  exec(argv: readonly string[]): Result {
+  /** Runs `zfs …` or `zpool …` to its end, with a channel program (`-`) as `input`. `send` gives no bytes here and `receive` reads an empty stream: see pipe(). */
+  exec(argv: readonly string[], input?: string): Result {
     const [program, command, ...args] = argv;
     try {
       if (program === "zpool") return cmdZpool(this.world, argv.slice(1));
       if (program !== "zfs") return { stdout: "", stderr: `${program}: command not found\n`, exitCode: 127 };
-      return this.#zfs(command, args);
+      return this.#zfs(command, args, input);
     } catch (error) {
       if (error instanceof CommandFailure) return { stdout: "", stderr: error.stderr, exitCode: error.exitCode };
       throw error;
     }
   }
 
-  #zfs(command: string | undefined, args: readonly string[]): Result {
+  #zfs(command: string | undefined, args: readonly string[], input: string | undefined): Result {
     const handler = command === undefined ? undefined : COMMANDS[command];
     if (handler !== undefined) return handler(this.world, args);
     if (command === "send") {
@@ -129,7 +129,10 @@ export class ZfsSimulator {
       return { stdout, stderr, exitCode };
     }
     if (command === "receive" || command === "recv") return stripTaken(cmdReceive(this, args, null, 0));
-    if (command === "program") return cmdProgram(this.world, args, this.programs, this.readFile);
+    if (command === "program") {
+      const read = (path: string) => (path === "-" && input !== undefined ? input : this.readFile(path));
+      return cmdProgram(this.world, args, this.programs, read);
+    }
     if (command === "version") return { stdout: "zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n", stderr: "", exitCode: 0 };
     const problem = command === undefined ? "missing command" : `unrecognized command '${command}'`;
     return { stdout: "", stderr: `${commandOverview(problem)}\n`, exitCode: 2 };

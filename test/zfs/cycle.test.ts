@@ -55,7 +55,7 @@ async function checksums(nameOf: (path: string) => string): Promise<string[]> {
     cd "$1" && shift
     for snapshot; do
       mount -t zfs -o ro "$snapshot" .
-      (cd . && cd "$PWD" && stat -c "$snapshot %a %u %s %n" -- * && sha256sum -- * | sed "s,^,$snapshot ,")
+      (cd "$PWD" && find . -type f -printf "$snapshot %m %U %p\\n" && find . -type f -exec sha256sum {} + | sed "s,^,$snapshot ,")
       umount "$PWD"
     done`;
   const all = snapshots.flatMap((snapshot) => FILESYSTEMS.map((path) => `${nameOf(path)}@${snapshot}`));

@@ -1,7 +1,7 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { trackPools, zfs, zpool } from "./pool.ts";
 import { CLIENT, eventsOf, PUSH_JOB, type Site, snapshotsOf, trackSites } from "./site.ts";
 
@@ -24,12 +24,9 @@ async function diverge(path: string): Promise<void> {
   await zfs("snapshot", `${site.replica(path)}@own`);
 }
 
-beforeEach(async () => {
-  site = await newSite();
-});
-
 describe("exit 3: some filesystems failed, the others are done", () => {
   beforeEach(async () => {
+    site = await newSite();
     await createWithSnapshot("a", "b b", "c", "d");
   });
 
@@ -113,6 +110,10 @@ describe("exit 3: some filesystems failed, the others are done", () => {
 });
 
 describe("exit 1: nothing could be done", () => {
+  beforeEach(async () => {
+    site = await newSite();
+  });
+
   test("when all filesystems fail", async () => {
     await createWithSnapshot("a", "b");
     await site.succeed(["push", PUSH_JOB]);
@@ -180,10 +181,13 @@ describe("exit 1: nothing could be done", () => {
 });
 
 describe("exit 4: the filter matched no filesystem", () => {
-  test.each(["push", "prune", "snap", "run"])("%s", async (verb) => {
-    await createWithSnapshot("a");
+  beforeAll(async () => {
     const snapshotting = { type: "periodic", prefix: "z_", interval: "1h" };
+    site = await newSite();
     site.configure({ push: { snapshotting, filesystems: { [site.fs("nothing/here<")]: true } } });
+  });
+
+  test.each(["push", "prune", "snap", "run"])("%s", async (verb) => {
     const ended = await site.run([verb, PUSH_JOB]);
     expect(ended.exitCode, ended.stderr).toBe(4);
     expect(ended.stderr).toMatch(/the filter matches no filesystem\nhint: .*zfs list/);
@@ -191,6 +195,16 @@ describe("exit 4: the filter matched no filesystem", () => {
 });
 
 describe("exit 2: wrong usage or config, nothing is touched", () => {
+  let before = "";
+  beforeAll(async () => {
+    site = await newSite();
+    await createWithSnapshot("a");
+    before = await site.everything();
+  });
+  afterAll(async () => {
+    expect(await site.everything()).toBe(before);
+  });
+
   test.each`
     what                      | args                                         | changes                      | message
     ${"unknown job"}          | ${["push", "nobody"]}                        | ${{}}                        | ${/there is no job "nobody"[\s\S]*jobs there: push job, sink job/}
@@ -200,12 +214,9 @@ describe("exit 2: wrong usage or config, nothing is touched", () => {
     ${"unknown key"}          | ${["push", PUSH_JOB]}                        | ${{ push: { sendd: {} } }}   | ${/config\.yml:\d+:\d+: .*sendd/}
     ${"name ZFS cannot hold"} | ${["push", "a/b"]}                           | ${{ push: { name: "a/b" } }} | ${/config\.yml:\d+:\d+: .*name/}
   `("$what", async ({ args, changes, message }) => {
-    await createWithSnapshot("a");
     site.configure(changes);
-    const before = await site.everything();
     const ended = await site.run(args);
     expect(ended.exitCode, ended.stderr).toBe(2);
     expect(ended.stderr).toMatch(message);
-    expect(await site.everything()).toBe(before);
   });
 });

@@ -29,7 +29,7 @@ const sortLines = (text: string): string => text.split("\n").sort().join("\n");
 /** Commands that name several datasets in the order of an on-disk hash table. */
 function isUnordered(operation: Operation): boolean {
   if (operation.do !== "exec") return false;
-  return ["destroy", "snapshot", "rollback"].includes(operation.argv[1] ?? "");
+  return ["destroy", "snapshot", "rollback", "holds"].includes(operation.argv[1] ?? "");
 }
 
 function compareOutcomes(operation: Operation, real: Outcome, simulated: Outcome): string[] {

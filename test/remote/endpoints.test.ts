@@ -1,0 +1,220 @@
+/** One suite for all endpoints: local ones, and the same behind the wire. What holds for one holds for the other. */
+import { afterEach, describe, expect, test } from "vitest";
+import type { ConfirmedStep, Receiver, Sender, StepRequest } from "../../src/endpoint/endpoint.ts";
+import { LocalReceiver } from "../../src/endpoint/local-receiver.ts";
+import { LocalSender } from "../../src/endpoint/local-sender.ts";
+import { guardedRecv } from "../../src/remote/guarded-recv.ts";
+import { RemoteReceiver } from "../../src/remote/remote-receiver.ts";
+import { RemoteSender } from "../../src/remote/remote-sender.ts";
+import { Session } from "../../src/remote/session.ts";
+import type { FilesystemVersion } from "../../src/zfs/version.ts";
+import { load } from "../config/files.ts";
+import { play } from "../scenarios/script.ts";
+import { ZfsSimulator } from "../sim/simulator.ts";
+import { CLIENT, hello, Rig } from "./rig.ts";
+import { StreamRunner } from "./stream-runner.ts";
+
+interface Both {
+  readonly sim: ZfsSimulator;
+  readonly runner: StreamRunner;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  /** Connections made so far; 0 for local endpoints. */
+  connections(): number;
+}
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function world(script: string): ZfsSimulator {
+  const sim = new ZfsSimulator({ seed: 7, nowSec: 1_700_000_000 });
+  sim.addPool("src");
+  sim.addPool("dst");
+  play(sim, `+ "dst/sink"\n${script}`);
+  return sim;
+}
+
+async function local(script: string): Promise<Both> {
+  const sim = world(script);
+  const runner = new StreamRunner(sim, new AbortController().signal);
+  const config = await load(`
+jobs:
+  - {type: source, name: source, filesystems: {"src<": true, "src/secret<": false}, snapshotting: {type: manual}, serve: {type: local, listener_name: a}}
+  - {type: sink, name: sink, root_fs: dst/sink, serve: {type: local, listener_name: b}, recv: {placeholder: {encryption: inherit}}}`);
+  const [source, sink] = config.jobs;
+  if (source?.type !== "source" || sink?.type !== "sink") throw new Error("no jobs");
+  const warn = () => undefined;
+  const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
+  const { name: job, rootFs } = sink;
+  const receiver = new LocalReceiver({ runner, job, rootFs, clientIdentity: CLIENT, recv: guardedRecv(sink.recv), warn });
+  return { sim, runner, sender, receiver, connections: () => 0 };
+}
+
+/** One of the two behind the wire, the other local, as it is in a push or a pull. */
+async function remote(script: string, role: "sink" | "source"): Promise<Both> {
+  const both = await local(script);
+  const rig = new Rig(both.sim);
+  cleanups.push(() => rig.dispose());
+  const options = { transport: rig.transport(), hello: hello(role) };
+  const session = await Session.open({ ...options, warn: () => undefined });
+  cleanups.push(() => session.close());
+  const end =
+    role === "sink"
+      ? { receiver: new RemoteReceiver({ ...options, session }) }
+      : { sender: new RemoteSender({ ...options, session }) };
+  return { ...both, ...end, connections: () => rig.connections };
+}
+
+function find(versions: readonly FilesystemVersion[], name: string): FilesystemVersion {
+  const version = versions.find((candidate) => candidate.name === name);
+  if (version === undefined) throw new Error(`no version ${name}`);
+  return version;
+}
+
+async function step(sender: Sender, filesystem: string, to: string, from?: string): Promise<StepRequest> {
+  const state = (await sender.list()).filesystems.find((candidate) => candidate.filesystem === filesystem);
+  if (state === undefined) throw new Error(`no filesystem ${filesystem}`);
+  return {
+    filesystem,
+    type: state.type,
+    from: from === undefined ? undefined : find(state.versions, from),
+    to: find(state.versions, to),
+    resumeToken: undefined,
+    via: [],
+    guarantee: "guarantee_resumability",
+  };
+}
+
+/** One step as the engine does it. @throws what went wrong at either end */
+async function transfer({ runner, sender, receiver }: Both, request: StepRequest): Promise<void> {
+  expect(await sender.prepare([request])).toEqual(new Map());
+  const source = await sender.openSend(request);
+  const sink = await receiver.openReceive(request);
+  const result = await runner.transfer(source.end, sink.end);
+  const failure = (await sink.judge(result.sink)) ?? (await source.judge(result.source));
+  if (failure !== undefined) throw failure.error;
+}
+
+async function replicate(both: Both, request: StepRequest): Promise<void> {
+  await transfer(both, request);
+  const confirmed: ConfirmedStep = { filesystem: request.filesystem, to: request.to, guarantee: request.guarantee };
+  expect(await both.receiver.confirm([confirmed])).toEqual(new Map());
+  expect(await both.sender.complete([confirmed])).toEqual(new Map());
+}
+
+const DATA = `
++ "src/data"
++ "src/data/child"
++ "src/secret"
+> "src/data" 10K
++ "src/data@one"
++ "src/data/child@one"
++ "src/secret@one"
+> "src/data" 10K
++ "src/data@two"
++ "src/data#mark" "src/data@two"`;
+
+describe.each([
+  ["local endpoints", local],
+  ["local sender, remote receiver", (script: string) => remote(script, "sink")],
+  ["remote sender, local receiver", (script: string) => remote(script, "source")],
+])("%s", (_name, open) => {
+  test("list what the filter matches and what is below the client's root", async () => {
+    const { sender, receiver, sim } = await open(`${DATA}\n+ "dst/sink/${CLIENT}/other"\n+ "dst/sink/bob/data"`);
+    const sent = await sender.list();
+    expect(sent.filesystems.map(({ filesystem }) => filesystem)).toEqual(["src", "src/data", "src/data/child"]);
+    const data = sent.filesystems[1];
+    expect(data?.versions.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["snapshot one", "bookmark mark", "snapshot two"]);
+    expect(find(data?.versions ?? [], "two").guid).toBe(
+      sim.exec(["zfs", "get", "-Hpo", "value", "guid", "src/data@two"]).stdout.trim(),
+    );
+    expect((await receiver.list()).filesystems.map(({ filesystem }) => filesystem)).toEqual(["other"]);
+    expect([sender.job, receiver.job]).toEqual(["source", "sink"]);
+  });
+
+  test("an initial and an incremental step, with holds and cursors", async () => {
+    const both = await open(DATA);
+    await both.receiver.list();
+    await replicate(both, await step(both.sender, "src/data", "one"));
+    await replicate(both, await step(both.sender, "src/data", "two", "one"));
+    const [state] = (await both.receiver.list()).filesystems.filter(({ filesystem }) => filesystem === "src/data");
+    expect(state?.versions.map(({ name }) => name)).toEqual(["one", "two"]);
+    expect([...(state?.holds ?? [])]).toEqual([["two", ["zrepl_last_received_J_sink"]]]);
+    const sent = (await both.sender.list()).filesystems.find(({ filesystem }) => filesystem === "src/data");
+    expect([...(sent?.holds ?? [])]).toEqual([]);
+    expect(sent?.versions.filter(({ name }) => name.startsWith("zrepl_CURSOR_")).map(({ guid }) => guid)).toEqual([
+      find(sent?.versions ?? [], "two").guid,
+    ]);
+  });
+
+  test("a large stream", async () => {
+    const both = await open(`+ "src/data"\n> "src/data" 8M\n+ "src/data@one"\n> "src/data" 1K\n+ "src/data@two"`);
+    await both.receiver.list();
+    const before = both.connections();
+    await replicate(both, await step(both.sender, "src/data", "one"));
+    if (before > 0) expect(both.connections()).toBe(before + 1);
+    await replicate(both, await step(both.sender, "src/data", "two", "one"));
+    expect(both.sim.contentOf(`dst/sink/${CLIENT}/src/data@two`)).toEqual(both.sim.contentOf("src/data@two"));
+  });
+
+  test("refuse a filesystem outside the filter", async () => {
+    const { sender } = await open(DATA);
+    const request = { ...(await step(sender, "src/data", "one")), filesystem: "src/secret" };
+    await expect(sender.openSend(request)).rejects.toThrow("endpoint does not allow access to filesystem src/secret");
+    await expect(sender.estimate(request)).rejects.toThrow("does not allow access");
+  });
+
+  test("refuse a version with another guid", async () => {
+    const { sender } = await open(DATA);
+    const request = await step(sender, "src/data", "one");
+    const forged = { ...request, to: { ...request.to, guid: "12345" } };
+    await expect(sender.openSend(forged)).rejects.toThrow("src/data@one with guid 12345 does not exist");
+  });
+
+  test("destroy only what still has the guid, keep what is held", async () => {
+    const both = await open(`${DATA}\n+ "src/data@two" "mine"`);
+    const state = (await both.sender.list()).filesystems.find(({ filesystem }) => filesystem === "src/data");
+    const [one, two] = [find(state?.versions ?? [], "one"), find(state?.versions ?? [], "two")];
+    const replaced = { ...one, guid: "99" };
+    expect(await both.sender.destroySnapshots([{ filesystem: "src/data", snapshots: [replaced, two] }])).toMatchObject([
+      { filesystem: "src/data", snapshot: { name: "one" }, outcome: "replaced" },
+      { filesystem: "src/data", snapshot: { name: "two" }, outcome: "kept" },
+    ]);
+    expect(await both.sender.destroySnapshots([{ filesystem: "src/data", snapshots: [one] }])).toEqual([]);
+    expect(both.sim.exec(["zfs", "list", "src/data@one"]).exitCode).toBe(1);
+  });
+
+  test("a receive that fails says why, and whether to try again", async () => {
+    const both = await open(`${DATA}\n+ "dst/sink/${CLIENT}/src/data"\n+ "dst/sink/${CLIENT}/src/data@alien"`);
+    await both.receiver.list();
+    const request = await step(both.sender, "src/data", "two", "one");
+    const error: unknown = await transfer(both, request).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ reason: "no-common-snapshot", temporary: false });
+  });
+
+  test("confirm refuses a snapshot that is not what was announced", async () => {
+    const both = await open(DATA);
+    await both.receiver.list();
+    const request = await step(both.sender, "src/data", "one");
+    await transfer(both, request);
+    const lie = { filesystem: "src/data", to: { ...request.to, guid: "7" }, guarantee: request.guarantee };
+    const failures = await both.receiver.confirm([lie]);
+    expect(failures.get("src/data")?.message).toContain("does not match what we received");
+  });
+
+  test("a diverged receiver is rolled back, or set aside, but only as it was planned", async () => {
+    const both = await open(DATA);
+    await both.receiver.list();
+    await replicate(both, await step(both.sender, "src/data", "one"));
+    play(both.sim, `+ "dst/sink/${CLIENT}/src/data@alien"`);
+    const [state] = (await both.receiver.list()).filesystems.filter(({ filesystem }) => filesystem === "src/data");
+    const [one, alien] = [find(state?.versions ?? [], "one"), find(state?.versions ?? [], "alien")];
+    await expect(both.receiver.rollback("src/data", one, [])).rejects.toThrow("@alien appeared since this was planned");
+    await both.receiver.rollback("src/data", one, [alien]);
+    expect(both.sim.exec(["zfs", "list", `dst/sink/${CLIENT}/src/data@alien`]).exitCode).toBe(1);
+    await both.receiver.setAside("src/data", ".diverged-1");
+    expect(both.sim.exec(["zfs", "list", `dst/sink/${CLIENT}/src/data.diverged-1@one`]).exitCode).toBe(0);
+  });
+});
