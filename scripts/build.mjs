@@ -1,20 +1,35 @@
-// Bundles src/cli.ts into dist/cli.js: one file, run-time dependencies included, heavy parts behind import().
-import { readFileSync } from "node:fs";
+// Bundles src/cli.ts into dist/cli.js: one file, run-time dependencies included, heavy parts behind import(). The licences
+// of what is inside go beside it.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
-await build({
+const { metafile } = await build({
   entryPoints: ["src/cli.ts"],
   outfile: "dist/cli.js",
   bundle: true,
   minify: true,
+  metafile: true,
   platform: "node",
   format: "esm",
   target: "node20",
-  legalComments: "external",
+  legalComments: "none",
   define: { ZREPL_RUN_VERSION: JSON.stringify(version) },
   // proper-lockfile and parts of yargs are CommonJS and call require()
   banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
   logLevel: "warning",
 });
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", thirdPartyLicences(Object.keys(metafile.inputs)));
+
+/** Name, version and licence text of every package that a bundled file came from. */
+function thirdPartyLicences(inputs) {
+  const folders = new Set(inputs.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []));
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version: packageVersion, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+    const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+    const text = file === undefined ? "" : `\n${readFileSync(`${folder}/${file}`, "utf8").trim()}\n`;
+    return `${name} ${packageVersion}: ${license}\n${text}`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n`);
+}

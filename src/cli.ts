@@ -38,10 +38,22 @@ function program(args: readonly string[]) {
       describe: "show what would be done, change nothing",
     })
     .option("json", { type: "boolean", default: false, describe: "JSON Lines on stdout" })
-    .option("log-level", { choices: ["debug", "info", "warn", "error"] as const, default: "info" as const })
-    .option("log-format", { choices: ["human", "logfmt", "json"] as const, default: "human" as const })
+    .option("log-level", {
+      choices: ["debug", "info", "warn", "error"] as const,
+      default: "info" as const,
+      describe: "what to log on stderr",
+    })
+    .option("log-format", {
+      choices: ["human", "logfmt", "json"] as const,
+      default: "human" as const,
+      describe: "how to log it",
+    })
     // biome-ignore lint/style/noProcessEnv: https://no-color.org
-    .option("color", { type: "boolean", default: !process.env["NO_COLOR"], describe: "--no-color for none" })
+    .option("color", {
+      type: "boolean",
+      default: !process.env["NO_COLOR"],
+      describe: "colours on a terminal; --no-color or NO_COLOR for none",
+    })
     .option("quiet", { alias: "q", type: "boolean", default: false, describe: "only warnings and errors" })
     .option("lock-wait", {
       type: "string",

@@ -59,7 +59,8 @@ export async function withInvocation<T>(
   const { env } = process;
   const config = await loadConfig({ file: options.config, env });
   const { reporter, close } = await createTerminalReporter(options);
-  for (const message of config.warnings) reporter.emit({ event: "log", level: "warn", message });
+  // configcheck is the place for these; a timer's run would say them every time
+  for (const message of config.warnings) reporter.emit({ event: "log", level: "debug", message });
   const interrupt = new AbortController();
   const timeUp = new AbortController();
   const stopListening = abortOnSignals(interrupt);

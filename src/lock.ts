@@ -35,7 +35,7 @@ export interface LockOptions {
  * @throws {LockedError} when another invocation holds it, after waiting as long as asked
  */
 export async function withLock<T>(options: LockOptions, body: () => Promise<T>): Promise<T> {
-  fs.mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  createDirectory(options.dir);
   const path = lockPath(options);
   let lost = false;
   const release = await acquire(path, options, (error) => {
@@ -58,6 +58,17 @@ export function lockOwner(lock: Pick<LockOptions, "dir" | "name">): LockOwner | 
 
 function lockPath({ dir, name }: Pick<LockOptions, "dir" | "name">): string {
   return join(dir, `${name.replaceAll(/[^\w.:-]/g, "_")}.lock`);
+}
+
+function createDirectory(dir: string): void {
+  try {
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new FailedError(`cannot create the lock directory ${dir}: ${String(error)}`, {
+      cause: error,
+      hint: "set global.lock_dir to a directory that this user can write to",
+    });
+  }
 }
 
 async function acquire(

@@ -32,7 +32,7 @@ function sum(results: readonly PhaseResult[], pick: (result: PhaseResult) => num
 export async function forEachJob<T extends { readonly name: string }>(
   jobs: readonly T[],
   interrupted: AbortSignal,
-  onError: (job: T, error: Error) => void,
+  onError: (job: T, error: ZreplRunError) => void,
   body: (job: T) => Promise<void>,
 ): Promise<void> {
   const errors: ZreplRunError[] = [];

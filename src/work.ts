@@ -18,13 +18,13 @@ export interface JobOptions extends InvocationOptions {
 export function runSnap(
   options: JobOptions & { readonly ifDue: boolean; readonly slack: number; readonly hooks?: boolean },
 ): Promise<void> {
-  return withJobsOf(options, ["snap", "push", "source"], async (job, invocation) => [
-    await snap(
-      job,
-      { ifDue: options.ifDue, slackSec: options.slack, rehearseHooks: options.hooks ?? false },
-      invocation,
-    ),
-  ]);
+  const how = { ifDue: options.ifDue, slackSec: options.slack, rehearseHooks: options.hooks ?? false };
+  return withJobsOf(
+    options,
+    ["snap", "push", "source"],
+    async (job, invocation) => [await snap(job, how, invocation)],
+    ({ snapshotting }) => snapshotting.type !== "manual",
+  );
 }
 
 /** `push` and `pull` @throws as `forEachJob` */
@@ -62,24 +62,31 @@ async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: I
     } catch (error) {
       invocation.interrupted.throwIfAborted();
       if (!isOurs(error)) throw error;
-      const hint = error.hint === undefined ? "" : `\n  hint: ${error.hint}`;
       invocation.reporter.emit({
         event: "log",
         level: "error",
         job: job.name,
-        message: `${name} failed: ${error.message}${hint}`,
+        message: `${name} failed: ${withHint(error)}`,
       });
       results.push({ matched: 0, done: 0, failed: 1 });
     }
   };
-  if (job.type !== "pull" && job.snapshotting.type !== "manual")
-    await phase("taking snapshots", async () => [
-      await snap(job, { ifDue: true, slackSec: RUN_SLACK_SEC }, invocation),
-    ]);
+  if (job.type !== "pull" && job.snapshotting.type !== "manual") {
+    const how = { ifDue: true, slackSec: RUN_SLACK_SEC };
+    await phase("taking snapshots", async () => [await snap(job, how, invocation)]);
+    if (invocation.dryRun) {
+      const message = "what follows is planned from the snapshots that exist now, without those that would be taken";
+      invocation.reporter.emit({ event: "log", level: "info", job: job.name, message });
+    }
+  }
   if (job.type === "push" || job.type === "pull")
     await phase("replication", async () => [await replicateWithHooks(job, invocation)]);
   if (hasPruning(job) && !invocation.timeUp.aborted) await phase("pruning", () => pruneLocked(job, {}, invocation));
   return results;
+}
+
+function withHint(error: ZreplRunError): string {
+  return error.hint === undefined ? error.message : `${error.message}\n  hint: ${error.hint}`;
 }
 
 function isOurs(error: unknown): error is ZreplRunError {
@@ -97,8 +104,8 @@ function withJobsOf<T extends Job["type"]>(
     type Wanted = Extract<Job, { type: T }>;
     const named: Wanted[] = selectJobs(invocation.config, options.jobs, options.all, types);
     const jobs = options.all ? named.filter(concerns) : named;
-    const onError = (job: Wanted, error: Error) =>
-      invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: error.message });
+    const onError = (job: Wanted, error: ZreplRunError) =>
+      invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: withHint(error) });
     return forEachJob(jobs, invocation.interrupted, onError, async (job) =>
       settleJob(job.name, await body(job, invocation)),
     );

@@ -9,8 +9,12 @@ import { UsageError } from "../errors.ts";
 /** `JOB…` or `--all`. */
 export function withJobs<T extends GlobalOptions>(cli: Argv<T>) {
   return cli
-    .positional("jobs", { type: "string", array: true, default: [] as string[], describe: "names of jobs" })
-    .option("all", { type: "boolean", default: false, describe: "all jobs of a fitting type" })
+    .positional("jobs", { type: "string", array: true, default: [] as string[], describe: "names of jobs; or --all" })
+    .option("all", {
+      type: "boolean",
+      default: false,
+      describe: "all jobs that this command works on, instead of names",
+    })
     .check(({ jobs, all }) => {
       if (all === jobs.length > 0)
         throw new UsageError(all ? "name jobs or give --all, not both" : "name a job, or give --all");

@@ -32,10 +32,10 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
   const endpoints = await openEndpoints(job, { ...invocation, warn });
   try {
     const first = await observeAndPlan(job, endpoints, invocation, undefined);
-    for (const problem of first.problems)
-      reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
     if (first.plan.filesystems.length === 0 && first.problems.length > 0)
       throw new FailedError(first.problems.join("; "));
+    for (const problem of first.problems)
+      reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
     if (invocation.dryRun) return await showPlan(job, first.plan, endpoints, invocation);
     return await attempts(job, first, endpoints, invocation);
   } finally {

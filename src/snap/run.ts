@@ -3,7 +3,7 @@ import type { FilesystemFilter, PushJob, SnapJob, SnapshotOptions, SourceJob } f
 import { missingPools } from "../endpoint/missing-pool.ts";
 import type { ObservedFilesystem } from "../endpoint/observe.ts";
 import { observeSelected } from "../endpoint/select.ts";
-import { FailedError } from "../errors.ts";
+import { FailedError, NothingMatchedError } from "../errors.ts";
 import { hookName } from "../hooks/build.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
@@ -25,7 +25,10 @@ export interface SnapOptions {
   readonly rehearseHooks?: boolean;
 }
 
-/** Takes a job's snapshots under its snapshot lock. A job with manual snapshotting has none to take: matched is 0. */
+/**
+ * Takes a job's snapshots under its snapshot lock.
+ * @throws {NothingMatchedError} for a job with manual snapshotting
+ */
 export function snap(job: SnapshottingJob, options: SnapOptions, invocation: Invocation): Promise<PhaseResult> {
   return withJobLock("snap", job.name, invocation, () => snapLocked(job, options, invocation));
 }
@@ -34,13 +37,12 @@ async function snapLocked(job: SnapshottingJob, options: SnapOptions, invocation
   const { reporter } = invocation;
   const { snapshotting } = job;
   if (snapshotting.type === "manual") {
-    reporter.emit({ event: "log", level: "info", job: job.name, message: "snapshotting is manual: none taken" });
-    return { matched: 0, done: 0, failed: 0 };
+    throw new NothingMatchedError(`job ${job.name}: snapshotting is manual, there is no snapshot to take`);
   }
   const nowSec = Math.floor(invocation.nowMs() / 1000);
   const { filesystems, problems } = await listFilesystems(job.filesystems, invocation);
-  for (const message of problems) reporter.emit({ event: "log", level: "error", job: job.name, message });
   if (filesystems.length === 0 && problems.length > 0) throw new FailedError(problems.join("; "));
+  for (const message of problems) reporter.emit({ event: "log", level: "error", job: job.name, message });
   const matched = filesystems.length;
   const due = options.ifDue ? isDue(snapshotting, withoutPlaceholders(filesystems), nowSec, options) : undefined;
   if (due !== undefined && !reportDue(job.name, due, invocation))

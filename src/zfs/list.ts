@@ -88,7 +88,9 @@ export async function identifyVersions(
   for (const chunk of chunkArguments(names)) {
     const argv = ["zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", "name,guid,createtxg", "--", ...chunk];
     const result = await runner.run(argv);
-    const others = result.stderr.split("\n").filter((line) => line !== "" && !/does not exist\.?$|no such pool or dataset$/.test(line));
+    const others = result.stderr
+      .split("\n")
+      .filter((line) => line !== "" && !/does not exist\.?$|no such pool or dataset$/.test(line));
     if (others.length > 0) throw new ZfsCommandError(argv, result);
     for (const line of result.stdout.split("\n")) {
       const [name, guid, createtxg] = line.split("\t");

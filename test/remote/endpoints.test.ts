@@ -48,7 +48,14 @@ jobs:
   const warn = () => undefined;
   const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
   const { name: job, rootFs } = sink;
-  const receiver = new LocalReceiver({ runner, job, rootFs, clientIdentity: CLIENT, recv: guardedRecv(sink.recv), warn });
+  const receiver = new LocalReceiver({
+    runner,
+    job,
+    rootFs,
+    clientIdentity: CLIENT,
+    recv: guardedRecv(sink.recv),
+    warn,
+  });
   return { sim, runner, sender, receiver, connections: () => 0 };
 }
 
@@ -126,7 +133,11 @@ describe.each([
     const sent = await sender.list();
     expect(sent.filesystems.map(({ filesystem }) => filesystem)).toEqual(["src", "src/data", "src/data/child"]);
     const data = sent.filesystems[1];
-    expect(data?.versions.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["snapshot one", "bookmark mark", "snapshot two"]);
+    expect(data?.versions.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      "snapshot one",
+      "bookmark mark",
+      "snapshot two",
+    ]);
     expect(find(data?.versions ?? [], "two").guid).toBe(
       sim.exec(["zfs", "get", "-Hpo", "value", "guid", "src/data@two"]).stdout.trim(),
     );

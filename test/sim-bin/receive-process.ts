@@ -1,6 +1,8 @@
-import { cmdReceive, parseReceive, RunningReceive } from "../sim/cmd-recv.ts";
+import { parseReceive } from "../sim/cmd-recv.ts";
 import { EXIT_SIGTERM } from "../sim/exit-codes.ts";
-import { stopReceivers, type WorldHolder } from "../sim/recv-session.ts";
+import { cmdReceive, RunningReceive } from "../sim/receive.ts";
+import { stopReceivers } from "../sim/recv-abort.ts";
+import type { WorldHolder } from "../sim/recv-session.ts";
 import { CommandFailure, fail, type Result } from "../sim/result.ts";
 import { createWorld } from "../sim/world.ts";
 import type { StateFile } from "./state-file.ts";

@@ -1,5 +1,5 @@
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { stopReceivers } from "../sim/recv-session.ts";
+import { stopReceivers } from "../sim/recv-abort.ts";
 import { createWorld, type World } from "../sim/world.ts";
 
 const WAIT_MS = 2;

@@ -1,6 +1,5 @@
 import { parseOptions, propertyOptions } from "./options.ts";
 import {
-  abortPartial,
   acceptRecord,
   closeSession,
   interruptSession,
@@ -16,7 +15,7 @@ import {
   type ReceiveTarget,
   resolveTarget,
 } from "./recv-target.ts";
-import { CommandFailure, fail, type Result } from "./result.ts";
+import { CommandFailure, fail } from "./result.ts";
 import { compoundPayloadBytes, RECORD_BYTES, type SendStream, type Substream, substreamBytes } from "./stream.ts";
 import { usage } from "./usage.ts";
 import type { Dataset } from "./world.ts";
@@ -44,7 +43,8 @@ export function parseReceive(args: readonly string[]): { options: ReceiveOptions
   return { options, abort: flags.has("A") };
 }
 
-const NO_STREAM = "cannot receive: failed to read from stream";
+/** What the program says when its input ends too early. */
+export const NO_STREAM = "cannot receive: failed to read from stream";
 
 /**
  * A receive as a sequence of wishes: each `yield` asks for so many bytes of input and gets whether they came.
@@ -195,75 +195,3 @@ export function* receiveSteps(
   if (stream.compound !== null && !(yield RECORD_BYTES)) fail(NO_STREAM);
   return printed;
 }
-
-/** A receive that waits for its input: what runs at the same time sees a busy filesystem. */
-export class RunningReceive {
-  readonly #steps: ReceiveSteps;
-  #wish: IteratorResult<number, string> | null = null;
-  #left = 0;
-  /** Bytes taken from the input so far. */
-  taken = 0;
-  /** Set once the program has ended. */
-  result: Result | null = null;
-
-  constructor(holder: WorldHolder, stream: SendStream, options: ReceiveOptions, receiver: number) {
-    this.#steps = receiveSteps(holder, stream, options, receiver);
-    this.#advance(() => this.#steps.next());
-    this.feed(0);
-  }
-
-  /** Gives `bytes` more bytes of the stream. */
-  feed(bytes: number): void {
-    this.#left += bytes;
-    while (this.#wish?.done === false && this.#wish.value <= this.#left) {
-      this.#left -= this.#wish.value;
-      this.taken += this.#wish.value;
-      this.#advance(() => this.#steps.next(true));
-    }
-  }
-
-  /** The input ends here. */
-  end(): Result {
-    if (this.#wish?.done === false) {
-      this.taken += this.#left;
-      this.#left = 0;
-    }
-    while (this.#wish?.done === false) this.#advance(() => this.#steps.next(this.#wish?.value === 0));
-    return this.result ?? { stdout: "", stderr: "", exitCode: 0 };
-  }
-
-  #advance(step: () => IteratorResult<number, string>): void {
-    try {
-      this.#wish = step();
-      if (this.#wish.done) this.result = { stdout: this.#wish.value, stderr: "", exitCode: 0 };
-    } catch (error) {
-      if (!(error instanceof CommandFailure)) throw error;
-      this.#wish = null;
-      this.result = { stdout: "", stderr: error.stderr, exitCode: error.exitCode };
-    }
-  }
-}
-
-/** `zfs receive …` of the first `bytes` bytes of a stream (null: nothing was written). */
-export function cmdReceive(
-  holder: WorldHolder,
-  args: readonly string[],
-  stream: SendStream | null,
-  bytes: number,
-): Result & { readonly taken: number } {
-  try {
-    const { options, abort } = parseReceive(args);
-    if (abort) abortPartial(holder.world, options.target, usage("zfs receive"));
-    else if (stream === null) fail(NO_STREAM);
-    if (abort || stream === null) return { stdout: "", stderr: "", exitCode: 0, taken: 0 };
-    const running = new RunningReceive(holder, stream, options, IN_PROCESS);
-    running.feed(bytes);
-    return { ...running.end(), taken: running.taken };
-  } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    return { stdout: "", stderr: error.stderr, exitCode: error.exitCode, taken: 0 };
-  }
-}
-
-/** Stands for a process number where there is no process. */
-const IN_PROCESS = 1;

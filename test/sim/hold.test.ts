@@ -58,3 +58,17 @@ test("opening a bookmark: which part is missing shows in the message", () => {
   expect(failure(world(), "zfs bookmark tank/a#nope tank/a#x")).toContain("'tank/a#nope': no such pool or dataset");
   expect(failure(world(), "zfs bookmark tank/nope#b tank/nope#x")).toContain("'tank/nope#b': dataset does not exist");
 });
+
+test("hold -r is all or nothing, and names the snapshot that is in the way", () => {
+  const sim = world();
+  run(sim, "zfs hold x tank/a/c@1");
+  expect(failure(sim, "zfs hold -r x tank/a@1")).toBe(
+    "1: cannot hold snapshot 'tank/a/c@1': tag already exists on this dataset",
+  );
+  expect(property(sim, "userrefs", "tank/a@1")).toBe("1");
+});
+
+test("release -r is content with one snapshot that has the tag", () => {
+  const sim = world();
+  expect(failure(sim, "zfs release -r t tank/a@1")).toBe("0: ");
+});

@@ -2,7 +2,7 @@ import { addDataset, setUpEncryption } from "./cmd-create.ts";
 import { mountIfWanted } from "./cmd-mount.ts";
 import { addSnapshot } from "./cmd-snapshot.ts";
 import { availableBytes, difference, dropSnapshot, usedBytes } from "./content.ts";
-import { clonesOf, findDataset, findPool, subtree } from "./lookup.ts";
+import { clonesOf, findPool, subtree } from "./lookup.ts";
 import { parentName } from "./names.ts";
 import { storeReceived } from "./recv-properties.ts";
 import type { KernelProblem, ReceiveOptions, ReceiveTarget } from "./recv-target.ts";
@@ -238,30 +238,4 @@ export function interruptSession(session: Session): string {
     `${target.what}: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\n` +
     `A resuming stream can be generated on the sending system by running:\n    zfs send -t ${encodeToken(partial)}\n`
   );
-}
-
-/** What the kernel does when a receiving process dies: keeps the state of -s, throws away the rest. */
-export function stopReceivers(world: World, isGone: (receiver: number) => boolean): void {
-  for (const pool of Object.values(world.pools))
-    for (const dataset of Object.values(pool.datasets)) {
-      const { partial } = dataset;
-      if (partial === null || partial.receiver === null || !isGone(partial.receiver)) continue;
-      partial.receiver = null;
-      if (!partial.resumable) dropPartial(pool, dataset);
-    }
-}
-
-/** `zfs receive -A FS` */
-export function abortPartial(world: World, name: string, usageText: string): void {
-  const dataset = findDataset(world, name);
-  const pool = findPool(world, name);
-  if (dataset === undefined || pool === undefined)
-    throw new CommandFailure(`cannot open '${name}': dataset does not exist\n${usageText}\n`, 2);
-  const { partial } = dataset;
-  if (partial === null || (dataset.inconsistent && !partial.resumable))
-    throw new CommandFailure(`'${name}' does not have any resumable receive state to abort\n`, 1);
-  if (partial.receiver !== null)
-    throw new CommandFailure(`cannot destroy '${name}${dataset.inconsistent ? "" : "/%recv"}': dataset is busy\n`, 1);
-  syncTxg(pool);
-  dropPartial(pool, dataset);
 }

@@ -157,3 +157,17 @@ test("rename -r onto a name that a child has", () => {
     "1: cannot rename 'tank/b@1': a child dataset already has a snapshot with the new name",
   );
 });
+
+test("create -p makes nothing below a volume", () => {
+  const sim = world();
+  run(sim, "zfs create -s -V 8M tank/v");
+  expect(failure(sim, "zfs create -p tank/v/x/y")).toBe("1: cannot create 'tank/v/x/y': parent is not a filesystem");
+});
+
+test("the same snapshot named twice counts as one, but as many for the message", () => {
+  const sim = world();
+  run(sim, "zfs snapshot tank/b@1 tank/b@1");
+  expect(failure(sim, "zfs snapshot tank/a@1 tank/a@1")).toBe(
+    "1: cannot create snapshot 'tank/a@1': dataset already exists\nno snapshots were created",
+  );
+});

@@ -272,3 +272,12 @@ test("-u onto an existing filesystem leaves it unmounted", () => {
   transfer(sim, "tank/a@1", "-F -u back/p");
   expect(property(sim, "mounted", "back/p")).toBe("no");
 });
+
+test("in a -I stream an empty increment that is there already swallows what comes next", () => {
+  const sim = world();
+  run(sim, "zfs snapshot tank/a@4", "zfs snapshot tank/a@5");
+  for (const args of ["tank/a@3", "-i @3 tank/a@4"]) transfer(sim, args, "back/a");
+  expect(transfer(sim, "-I @3 tank/a@4", "back/a")).toBe("0 1: cannot receive: failed to read from stream");
+  expect(transfer(sim, "-I @3 tank/a@5", "back/a")).toBe("0 0: ");
+  expect(names(sim, "back/a")).toEqual(["back/a", "back/a@3", "back/a@4"]);
+});

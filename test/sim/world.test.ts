@@ -132,3 +132,14 @@ test("pools", () => {
   expect(failure(sim, "zfs create nope/a")).toBe("1: cannot create 'nope/a': no such pool 'nope'");
   expect(sim.exec(words("zfs list -Hp nope")).stderr).toBe("cannot open 'nope': dataset does not exist\n");
 });
+
+test("a clone of an encrypted filesystem has the encryption root of its origin", () => {
+  const sim = twoPools();
+  run(
+    sim,
+    "zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///k tank/e",
+    "zfs snapshot tank/e@1",
+  );
+  run(sim, "zfs clone tank/e@1 tank/c");
+  expect(run(sim, "zfs list -Hp -o encryptionroot,keystatus tank/c")).toBe("tank/e\tavailable\n");
+});

@@ -42,7 +42,11 @@ export interface SshHostOptions {
 }
 
 /** A real sshd on loopback, whose keys run `zrepl-run stdinserver IDENTITY` and nothing else. */
-export async function startSshHost(dir: string, clients: readonly Client[], options: SshHostOptions = {}): Promise<SshHost> {
+export async function startSshHost(
+  dir: string,
+  clients: readonly Client[],
+  options: SshHostOptions = {},
+): Promise<SshHost> {
   const port = nextPort++;
   const folder = join(dir, `sshd-${port}`);
   mkdirSync(folder, { mode: 0o755 });
@@ -70,10 +74,14 @@ export async function startSshHost(dir: string, clients: readonly Client[], opti
     "UseDNS=no",
     "UsePAM=no",
   ].flatMap((setting) => ["-o", setting]);
-  const sshd = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", "/dev/null", "-h", join(folder, "host"), "-p", String(port), ...settings], {
-    stdio: ["ignore", "ignore", "pipe"],
-    detached: true,
-  });
+  const sshd = spawn(
+    "/usr/sbin/sshd",
+    ["-D", "-e", "-f", "/dev/null", "-h", join(folder, "host"), "-p", String(port), ...settings],
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    },
+  );
   let log = "";
   sshd.stderr?.setEncoding("utf8").on("data", (text: string) => {
     log += text;
@@ -135,9 +143,28 @@ async function waitForPort(port: number, log: () => string): Promise<void> {
 /** Runs `zrepl-run`; never rejects. */
 export async function zreplRun(config: string, ...args: string[]) {
   const startMs = Date.now();
-  const result = await execa(process.execPath, [program, "-c", config, ...args], { reject: false, stdin: "ignore", all: true });
+  const result = await execa(process.execPath, [program, "-c", config, ...args], {
+    reject: false,
+    stdin: "ignore",
+    all: true,
+  });
   if (process.env["DEBUG_REMOTE"]) console.log(args, Date.now() - startMs, result.all);
   return { exitCode: result.exitCode, output: result.all ?? "" };
+}
+
+/** The same, to be killed. */
+export function startZreplRun(config: string, ...args: string[]) {
+  return execa(process.execPath, [program, "-c", config, ...args], { reject: false, stdin: "ignore", all: true });
+}
+
+/** Waits until a receive into `filesystem` has got so far. */
+export async function receivedBytes(filesystem: string, bytes: number): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const { stdout } = await execa("zfs", ["get", "-Hpo", "value", "used", filesystem], { reject: false });
+    if (Number(stdout) > bytes) return;
+    await sleep(100);
+  }
+  throw new Error(`${filesystem} has not received ${bytes} bytes within 30 s`);
 }
 
 export function writeConfig(dir: string, name: string, config: object): string {

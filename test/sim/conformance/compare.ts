@@ -1,5 +1,6 @@
 import { EXIT_SIGPIPE } from "../exit-codes.ts";
-import { Generator, type Names } from "./generate.ts";
+import { Generator } from "./generate.ts";
+import type { Names } from "./generate-transfer.ts";
 import { compareListings, GuidMap } from "./listing.ts";
 import { describeOperation, type Operation, type Outcome } from "./operation.ts";
 import type { Random } from "./random.ts";
