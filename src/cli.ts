@@ -17,6 +17,8 @@ import { UsageError, ZreplRunError } from "./errors.ts";
 import { reportFailure, reportSuccess } from "./report-failure.ts";
 import { version } from "./version.ts";
 
+const HELP = "see zrepl-run --help, or zrepl-run COMMAND --help";
+
 const EXIT_STATUS = `Exit status:
   0    everything asked for is done
   1    failed: nothing useful could be done
@@ -48,9 +50,9 @@ function program(args: readonly string[]) {
       default: "human" as const,
       describe: "how to log it",
     })
-    // biome-ignore lint/style/noProcessEnv: https://no-color.org
     .option("color", {
       type: "boolean",
+      // biome-ignore lint/style/noProcessEnv: https://no-color.org
       default: !process.env["NO_COLOR"],
       describe: "colours on a terminal; --no-color or NO_COLOR for none",
     })
@@ -73,7 +75,7 @@ function program(args: readonly string[]) {
     .exitProcess(false)
     .fail((message, error) => {
       // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message
-      throw error instanceof ZreplRunError || !message ? error : new UsageError(message);
+      throw error instanceof ZreplRunError || !message ? error : new UsageError(message, { hint: HELP });
     });
 }
 

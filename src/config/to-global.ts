@@ -45,7 +45,7 @@ function checkLogging(raw: RawGlobal, site: Site): void {
 
 function warnOfDaemonKeys(raw: RawGlobal, site: Site): void {
   raw.monitoring.forEach((_, i) => {
-    site.at("monitoring", i).warn("no process stays to be scraped; use `zrepl-run monitor`, or the --json events");
+    site.at("monitoring", i).warn("no process stays to be scraped; use the --json events");
   });
   if (site.at("control").isGiven()) site.at("control").warn("there is no daemon to control; use `zrepl-run status`");
   if (site.at("serve").isGiven()) site.at("serve").warn("`zrepl-run stdinserver` needs no sockets");

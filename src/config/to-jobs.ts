@@ -75,7 +75,6 @@ function toActive(raw: RawPushJob | RawPullJob, site: Site) {
 
 function toInterval(text: string, site: Site): "manual" | number {
   const interval = parsePositiveDurationOrManual(text);
-  if (interval !== "manual")
-    site.warn("nothing pulls by itself; a cron line or a timer of `zrepl-run systemd` does it");
+  if (interval !== "manual") site.warn("nothing pulls by itself; a cron line or a systemd timer does it");
   return interval;
 }

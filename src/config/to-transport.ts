@@ -64,5 +64,5 @@ function checkClients(clients: Readonly<Record<string, string>>, site: Site): vo
 }
 
 function warnOfListening(site: Site): void {
-  site.at("listen").warn("no process of zrepl-run listens all the time; a socket unit of `zrepl-run systemd` does it");
+  site.at("listen").warn("no process of zrepl-run listens all the time; a systemd socket unit does it");
 }

@@ -1,6 +1,8 @@
 /** Errors cross the wire with what the other side's program needs to know of them, not only their text. */
 import { EXIT, LockedError, ZreplRunError } from "../errors.ts";
+import { ProgramMissingError, ZfsCommandError } from "../zfs/errors.ts";
 import { type Check, flag, object, optional, text } from "./checks.ts";
+import { ProtocolError } from "./wire.ts";
 
 export interface WireError {
   /** The class, e.g. `ZfsCommandError`. */
@@ -72,12 +74,20 @@ export function toWire(error: unknown): WireError {
       reason: undefined,
     };
   return {
-    name: error.name,
+    name: wireNameOf(error),
     message: error.message.slice(0, MAX_TEXT),
     hint: error.hint?.slice(0, MAX_TEXT),
     temporary: "temporary" in error && error.temporary === true,
     reason: "reason" in error && typeof error.reason === "string" ? error.reason : undefined,
   };
+}
+
+/** The class's name in the protocol. Not `error.name`: the bundle is minified. */
+function wireNameOf(error: ZreplRunError): string {
+  if (error instanceof LockedError) return "LockedError";
+  if (error instanceof ZfsCommandError) return "ZfsCommandError";
+  if (error instanceof ProgramMissingError) return "ProgramMissingError";
+  return error instanceof ProtocolError ? "ProtocolError" : "FailedError";
 }
 
 /** Text of the other side without what could steer a terminal. */

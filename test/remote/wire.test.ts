@@ -108,7 +108,7 @@ describe("greetings", () => {
   });
 
   test("of something else are no greetings", () => {
-    fc.assert(fc.property(fc.string(), (line) => expect(parseServerGreeting(line)).toBeUndefined()));
+    fc.assert(fc.property(fc.string(), (line) => parseServerGreeting(line) === undefined));
     expect(() => parseClientGreeting(Buffer.from("GET / HTTP/1.1\r\nHost: exampl\r\n\r\n"))).toThrow("no zrepl-run");
   });
 });
