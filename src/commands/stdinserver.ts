@@ -7,10 +7,17 @@ export function addStdinserver(cli: Argv<GlobalOptions>) {
     "stdinserver [client]",
     "Serve one client on stdin and stdout (SSH forced command, socket unit)",
     (command) =>
-      command.positional("client", { type: "string", describe: "identity of the client, from authorized_keys" }),
-    async ({ client, config, logLevel }) => {
+      command
+        .positional("client", { type: "string", describe: "identity of the client, from authorized_keys" })
+        .option("socket", {
+          type: "string",
+          describe:
+            "serve this sink or source job on an accepted tcp or tls connection (Accept=yes); its peer says who it is",
+        })
+        .conflicts("client", "socket"),
+    async ({ client, socket, config, logLevel }) => {
       const { stdinserver } = await import("../remote/stdinserver.ts");
-      await stdinserver({ identity: client, config, debug: logLevel === "debug" });
+      await stdinserver({ identity: client, socket, config, debug: logLevel === "debug" });
     },
   );
 }

@@ -165,12 +165,17 @@ export class LocalReceiver implements Receiver {
 
   async rollback(filesystem: string, to: FilesystemVersion, destroys: readonly FilesystemVersion[]): Promise<void> {
     const name = this.#name(filesystem);
-    await rollbackVerified(this.#options.runner, name, to, destroys);
+    await rollbackVerified(this.#options.runner, name, to, destroys, lastReceivedHoldTag(this.job));
+    for (const { name: gone } of destroys) this.#targets.get(name)?.lastReceived.delete(gone);
     await this.#refresh(name);
   }
 
   async setAside(filesystem: string, suffix: string): Promise<void> {
     const name = this.#name(filesystem);
+    // It is no replica any more: our hold would only keep its owner from destroying it.
+    const held = [...(this.#targets.get(name)?.lastReceived ?? [])].map((snapshot) => `${name}@${snapshot}`);
+    const kept = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), held);
+    for (const error of kept.values()) this.#options.warn(error.message);
     await renameDataset(this.#options.runner, name, this.#name(filesystem + suffix));
     this.#targets.delete(name);
   }

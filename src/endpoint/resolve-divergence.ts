@@ -1,12 +1,14 @@
 /** The two ways out of a divergence that a config may ask for; both check first that ZFS still is as it was planned. */
 import { FailedError } from "../errors.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
+import { releaseSnapshots } from "../zfs/hold.ts";
 import { listDatasets } from "../zfs/list.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { compareVersions, type FilesystemVersion } from "../zfs/version.ts";
 
 /**
- * Rolls `dataset` back to `to`. Refuses when anything newer than `to` is there that was not announced in `destroys`.
+ * Rolls `dataset` back to `to`. Refuses when anything newer than `to` is there that was not announced in `destroys`. Our own
+ * holds (`tag`) are taken off; another one makes zfs refuse.
  * @throws {FailedError | ZfsCommandError}
  */
 export async function rollbackVerified(
@@ -14,6 +16,7 @@ export async function rollbackVerified(
   dataset: string,
   to: FilesystemVersion,
   destroys: readonly FilesystemVersion[],
+  tag: string,
 ): Promise<void> {
   const { filesystems } = await listDatasets(runner, { roots: [dataset], depth: 1 });
   const versions = [...(filesystems.get(dataset)?.versions ?? [])].sort(compareVersions);
@@ -24,6 +27,9 @@ export async function rollbackVerified(
   const surprise = newer.find(({ guid }) => !announced.has(guid));
   if (surprise !== undefined)
     throw new FailedError(`not rolling back ${dataset}: @${surprise.name} appeared since this was planned`);
+  const held = newer.filter(({ userrefs }) => userrefs > 0).map(({ name }) => `${dataset}@${name}`);
+  const [failure] = (await releaseSnapshots(runner, tag, held)).values();
+  if (failure !== undefined) throw failure;
   const argv = ["zfs", "rollback", "-r", `${dataset}@${base.name}`];
   const result = await runner.run(argv);
   if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);

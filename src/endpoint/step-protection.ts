@@ -5,6 +5,7 @@
 import { FailedError } from "../errors.ts";
 import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zfs/abstraction.ts";
 import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
+import { bookmarkByProgram } from "../zfs/channel-program.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { bookmarkNameProblem } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -19,6 +20,9 @@ interface OnDisk {
   readonly tentative: Map<string, string>;
   readonly cursors: Map<string, string>;
 }
+
+/** From so many cursors on, one channel program is cheaper than a process each. */
+const MIN_FOR_PROGRAM = 3;
 
 export class StepProtection {
   readonly #runner: Runner;
@@ -71,6 +75,7 @@ export class StepProtection {
 
   /** See `Sender.complete`. */
   async complete(confirmed: readonly ConfirmedStep[]): Promise<FilesystemFailures> {
+    await this.#createCursorsTogether(confirmed);
     const failures = new Map<string, Error>();
     const keep = new Map<string, Set<string>>();
     for (const { filesystem, to, guarantee, unfinished } of confirmed) {
@@ -117,6 +122,25 @@ export class StepProtection {
       if (error === undefined) this.#of(filesystem).stepHolds.add(name);
       else failures.set(filesystem, error);
     }
+  }
+
+  /** In one txg where that saves processes; what it does not make is made one by one. */
+  async #createCursorsTogether(confirmed: readonly ConfirmedStep[]): Promise<void> {
+    const wanted = confirmed.flatMap(({ filesystem, to, guarantee }) => {
+      const name = cursorName(this.#job, to.guid);
+      const isMissing = guarantee !== "guarantee_nothing" && !this.#of(filesystem).cursors.has(name);
+      return isMissing && to.kind === "snapshot" ? [{ filesystem, to, name }] : [];
+    });
+    if (wanted.length < MIN_FOR_PROGRAM) return;
+    const made = await bookmarkByProgram(
+      this.#runner,
+      wanted.map(({ filesystem, to, name }) => ({
+        from: `${filesystem}@${to.name}`,
+        bookmark: `${filesystem}#${name}`,
+      })),
+    );
+    for (const { filesystem, to, name } of wanted)
+      if (made.has(`${filesystem}#${name}`)) this.#of(filesystem).cursors.set(name, to.guid);
   }
 
   /** From the snapshot, or if somebody destroyed it during the step, from its tentative cursor. */

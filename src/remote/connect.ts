@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Connect } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
+import { unreachable } from "../unreachable.ts";
 import type { Transport } from "./connection.ts";
 import type { Hello } from "./handshake.ts";
 import type { RemoteOptions } from "./remote-receiver.ts";
@@ -10,6 +11,7 @@ import { RemoteReceiver } from "./remote-receiver.ts";
 import { RemoteSender } from "./remote-sender.ts";
 import { Session } from "./session.ts";
 import { sshTransport, type TransportOptions } from "./ssh.ts";
+import { tcpTransport } from "./tcp.ts";
 
 /** Of a config that does not say. */
 const KEEP_ALIVE_SEC = 30;
@@ -78,7 +80,12 @@ export function openTransport(connect: Connect, options: TransportOptions): Tran
   switch (connect.type) {
     case "ssh+stdinserver":
       return sshTransport(connect, options);
+    case "tcp":
+    case "tls":
+      return tcpTransport(connect, options);
+    case "local":
+      throw new FailedError("a local connection needs no transport");
     default:
-      throw new FailedError(`this version can't connect by ${connect.type}`);
+      return unreachable(connect);
   }
 }

@@ -81,6 +81,7 @@ class ServerSession {
   readonly #options: ServerSessionOptions;
   readonly #open = new Map<number, Promise<void>>();
   #heardAtMs = performance.now();
+  #hasListed = false;
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
@@ -164,6 +165,7 @@ class ServerSession {
     if (verb === "list")
       return async () => {
         await this.#writeListing(id, await endpoint.list());
+        this.#hasListed = true;
         return {};
       };
     if (verb === "look") {
@@ -187,6 +189,7 @@ class ServerSession {
         const { step } = oneStep(args, "args");
         return async () => {
           await served.admit(step);
+          if (!this.#hasListed) await endpoint.look(step.filesystem);
           await this.#receiveSmall(endpoint, step, payload);
           return {};
         };

@@ -1,42 +1,66 @@
 /** `zrepl-run stdinserver CLIENT`: one connection on fd 0 and 1, from the forced command of a key. */
 import { inspect } from "node:util";
 import { identityProblem } from "../config/grammar/client-map.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig as loadConfigFile } from "../config/load.ts";
 import { ConfigError, EXIT, FailedError, InterruptedError, UsageError } from "../errors.ts";
 import { createRunner } from "../zfs/runner.ts";
 import { fdIncoming } from "./incoming.ts";
-import { serve } from "./serve.ts";
+import { type ServeOptions, serve } from "./serve.ts";
+import { acceptSocket, socketJob } from "./socket-server.ts";
+
+/** Where systemd puts the connection of a unit without `StandardInput=socket`. */
+const FIRST_PASSED_FD = 3;
 
 export interface StdinserverOptions {
+  /** Of the client that the forced command names. */
   readonly identity: string | undefined;
+  /** The job of an accepted connection; its client is told by address or certificate. */
+  readonly socket: string | undefined;
   readonly config: string | undefined;
   readonly debug: boolean;
 }
 
 /** Ends the process. */
 export async function stdinserver(options: StdinserverOptions): Promise<void> {
-  const identity = checkedIdentity(options.identity);
-  const { env, stderr } = process;
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => controller.abort(new InterruptedError(signal)));
+  const ok = await serve({ ...(await acceptClient(options)), ...surroundings(options, controller) });
+  // A read of fd 0 that still waits can't be cancelled, and would keep the process alive: nothing else is left to do.
+  process.exit(ok ? EXIT.ok : EXIT.failed);
+}
+
+type Client = Pick<ServeOptions, "incoming" | "loadConfig" | "enter">;
+
+/** @throws {UsageError | FailedError} when it may not connect */
+async function acceptClient(options: StdinserverOptions): Promise<Client> {
+  const { env } = process;
+  if (options.socket === undefined) {
+    const identity = checkedIdentity(options.identity);
+    const loadConfig = () => loadForClients(options.config, env);
+    return { incoming: fdIncoming(0, 1), loadConfig, enter: () => ({ kind: "stdinserver", identity }) };
+  }
+  const config = await loadConfigFile({ file: options.config, env });
+  const fd = env["LISTEN_FDS"] === undefined ? 0 : FIRST_PASSED_FD;
+  const { incoming, entrance } = await acceptSocket(socketJob(config, options.socket), fd);
+  return { incoming, loadConfig: async () => config, enter: () => entrance };
+}
+
+function surroundings({ debug }: StdinserverOptions, controller: AbortController): Omit<ServeOptions, keyof Client> {
+  const { env, stderr } = process;
+  const { signal } = controller;
   const onCommand = (argv: readonly string[]) => {
-    if (options.debug) stderr.write(`zrepl-run: run ${argv.join(" ")}\n`);
+    if (debug) stderr.write(`zrepl-run: run ${argv.join(" ")}\n`);
   };
-  const ok = await serve({
-    incoming: fdIncoming(0, 1),
-    loadConfig: () => loadForClients(options.config, env),
-    enter: () => ({ kind: "stdinserver", identity }),
-    runner: createRunner({ signal: controller.signal, env, onCommand }),
-    signal: controller.signal,
+  return {
+    runner: createRunner({ signal, env, onCommand }),
+    signal,
     abort: (error) => controller.abort(error),
     nowMs: () => Date.now(),
     log: (level, message) => stderr.write(`zrepl-run: ${level}: ${message}\n`),
     onBug: (error) => stderr.write(`zrepl-run: internal error, please report\n${inspect(error)}\n`),
     sideLine: (line) => stderr.write(`${line}\n`),
-  });
-  // A read of fd 0 that still waits can't be cancelled, and would keep the process alive: nothing else is left to do.
-  process.exit(ok ? EXIT.ok : EXIT.failed);
+  };
 }
 
 function checkedIdentity(identity: string | undefined): string {
@@ -52,7 +76,7 @@ function checkedIdentity(identity: string | undefined): string {
 /** What is wrong with the config is for its owner's eyes, on stderr; the client learns that something is. */
 async function loadForClients(file: string | undefined, env: NodeJS.ProcessEnv) {
   try {
-    return await loadConfig({ file, env });
+    return await loadConfigFile({ file, env });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -1,6 +1,7 @@
 /** Histories that don't join: what is where, what resolving it would cost, and the command that would (§4.4). */
 
 import { unreachable } from "../unreachable.ts";
+import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import { type FilesystemVersion, relativeName } from "../zfs/version.ts";
 
 export type Conflict =
@@ -15,10 +16,17 @@ export type Conflict =
       readonly common: FilesystemVersion;
       readonly senderOnly: readonly FilesystemVersion[];
       readonly receiverOnly: readonly FilesystemVersion[];
+      /** Holds on them, ours too: what is held can't be rolled back over. */
+      readonly holds: readonly SnapshotHold[];
       readonly hasChildren: boolean;
     }
   /** The receiver's filesystem has no snapshots, is no placeholder, and was not made by an interrupted receive. */
-  | { readonly kind: "receiverWithoutSnapshots" };
+  | { readonly kind: "receiverWithoutSnapshots"; readonly hasChildren: boolean };
+
+export interface SnapshotHold {
+  readonly snapshot: string;
+  readonly tag: string;
+}
 
 /** Lists longer than this are shortened in the middle: some histories have tens of thousands of snapshots. */
 const MAX_LISTED = 20;
@@ -36,6 +44,9 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
         "  sorted receiver versions:",
         ...listed(conflict.receiver),
         `to start again and keep the old replica, on the receiver: zfs rename ${quoted(receiverName)} ${quoted(`${receiverName}.old`)}`,
+        conflict.hasChildren
+          ? "the filesystems below it go along, and will be sent again, too"
+          : "conflict_resolution.diverged: set_aside would do the same",
       ];
     case "diverged":
       return [
@@ -45,6 +56,10 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
         ...listed(conflict.senderOnly),
         "  receiver-only:",
         ...listed(conflict.receiverOnly),
+        ...conflict.holds.map(
+          ({ snapshot, tag }) =>
+            `a hold is in the way, to be taken off first: zfs release ${quoted(tag)} ${quoted(`${receiverName}@${snapshot}`)}`,
+        ),
         `the receiver-only snapshots (${conflict.receiverOnly.length}) exist nowhere else; to destroy them and go on from the last common one, on the receiver: zfs rollback -r ${quoted(`${receiverName}@${receiverNameOf(conflict)}`)}`,
         conflict.hasChildren
           ? "conflict_resolution.diverged: rollback would do the same; set_aside can't, the filesystem has children"
@@ -53,7 +68,9 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
     case "receiverWithoutSnapshots":
       return [
         "the receiver has a filesystem of this name without any snapshot, so nothing can be received into it",
-        `if it holds nothing of value, on the receiver: zfs destroy ${quoted(receiverName)}`,
+        conflict.hasChildren
+          ? `there are filesystems below it; if it holds nothing of value itself, let it be replaced, on the receiver: zfs set ${PLACEHOLDER_PROPERTY}=on ${quoted(receiverName)}`
+          : `if it holds nothing of value, on the receiver: zfs destroy ${quoted(receiverName)}`,
       ];
     default:
       return unreachable(conflict);

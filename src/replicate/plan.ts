@@ -1,9 +1,10 @@
 /** What replication will do, as plain data: two listings and a policy in, a plan out (zrepl-behaviour.md §4.3). */
 import type { ConflictResolution, Guarantee, ReplicationOptions } from "../config/config.ts";
 import type { FilesystemState } from "../endpoint/endpoint.ts";
+import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
-import type { Conflict } from "./conflict.ts";
+import type { Conflict, SnapshotHold } from "./conflict.ts";
 import { incrementalPath } from "./incremental-path.ts";
 import { buildSteps, chosenSnapshots, isChosen, type Step } from "./plan-steps.ts";
 import { judgeToken } from "./resume.ts";
@@ -159,7 +160,7 @@ function planPath(
         sender,
         receiver,
         preparations,
-        { ...path, hasChildren: hasChildren(filesystem, input) },
+        { ...path, holds: holdsOn(path.receiverOnly, receiver), hasChildren: hasChildren(filesystem, input) },
         input,
       );
   }
@@ -194,7 +195,12 @@ function planInitial(
   // An aborted initial receive takes its filesystem with it; any other without snapshots is somebody's data.
   const cleared = preparations.some((preparation) => preparation.do === "clearToken" || preparation.do === "setAside");
   if (receiver !== undefined && !receiver.isPlaceholder && !cleared)
-    return { filesystem, outcome: "conflict", conflict: { kind: "receiverWithoutSnapshots" }, onReceiver: true };
+    return {
+      filesystem,
+      outcome: "conflict",
+      conflict: { kind: "receiverWithoutSnapshots", hasChildren: hasChildren(filesystem, input) },
+      onReceiver: true,
+    };
   const [first, later] = policy === "all" ? [oldest, chosen.slice(1)] : [newest, []];
   const steps = buildSteps(sender, receiver, { from: undefined, to: first }, later, input.policy.replication);
   return { filesystem, outcome: "steps", preparations, steps, onReceiver: receiver !== undefined };
@@ -220,7 +226,8 @@ function planDivergence(
     }
     case "rollback": {
       if (conflict.kind !== "diverged") return unresolved;
-      if (conflict.receiverOnly.some(({ name }) => receiver.holds.has(name))) return unresolved;
+      // Our own last-received hold says only that we put the snapshot there.
+      if (conflict.holds.some(({ tag }) => tag !== lastReceivedHoldTag(input.receiverJob))) return unresolved;
       const base = receiver.versions.find(({ kind, guid }) => kind === "snapshot" && guid === conflict.common.guid);
       if (base === undefined) return unresolved;
       const gone = new Set(conflict.receiverOnly.map(({ guid }) => guid));
@@ -250,6 +257,10 @@ function planUpToDate(
       : received;
   const healing = cursorTo === undefined && lastReceivedTo === undefined ? undefined : { cursorTo, lastReceivedTo };
   return { filesystem: sender.filesystem, outcome: "upToDate", at, preparations, healing, guarantee };
+}
+
+function holdsOn(versions: readonly FilesystemVersion[], receiver: FilesystemState | undefined): SnapshotHold[] {
+  return versions.flatMap(({ name }) => (receiver?.holds.get(name) ?? []).map((tag) => ({ snapshot: name, tag })));
 }
 
 function hasChildren(filesystem: string, { receiver }: PlanInput): boolean {

@@ -18,6 +18,7 @@ export interface SnapResult {
 interface Failure {
   readonly filesystem: string;
   readonly message: string;
+  readonly hint?: string | undefined;
 }
 
 export async function executeSnapshots(
@@ -30,9 +31,10 @@ export async function executeSnapshots(
   const tags = options.tags ?? {};
   let taken = 0;
   const failed = new Set<string>();
-  const fail = ({ filesystem, message }: Failure) => {
+  const fail = ({ filesystem, message, hint }: Failure) => {
     failed.add(filesystem);
-    reporter.emit({ event: "filesystemFailed", job, phase: "snapshot", filesystem, message, temporary: false });
+    const failure = { job, filesystem, message, ...(hint === undefined ? {} : { hint }) };
+    reporter.emit({ event: "filesystemFailed", phase: "snapshot", temporary: false, ...failure });
   };
   const succeed = ({ filesystem, name }: PlannedSnapshot) => {
     taken++;
@@ -83,8 +85,8 @@ async function takeGroup(
     if (error === undefined) continue;
     for (const name of chunk) {
       const single = chunk.length === 1 ? error : await attempt([name]);
-      if (single !== undefined)
-        result.failed.push({ filesystem: byName.get(name)?.filesystem ?? name, message: single.message });
+      const filesystem = byName.get(name)?.filesystem ?? name;
+      if (single !== undefined) result.failed.push({ filesystem, message: single.message, hint: single.hint });
     }
   }
   return result;

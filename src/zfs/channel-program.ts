@@ -1,9 +1,10 @@
 /**
- * Destroying snapshots of many filesystems in one process and one txg, by a channel program (zfs-program(8)): root only. Each
- * snapshot's guid is compared inside the program, so nothing can come between looking and destroying.
+ * Bookkeeping of many filesystems in one process and one txg, by channel programs (zfs-program(8)): root only. Where they
+ * can't be run, the caller does the same with plain commands.
  */
 import { chunkArguments } from "./argv.ts";
 import { groupByPool } from "./hold.ts";
+import { poolOf } from "./name.ts";
 import type { Runner } from "./runner.ts";
 
 /** The first line is how the simulator knows it. Arguments: name, guid, name, guid, … */
@@ -25,6 +26,17 @@ end
 return left
 `;
 
+const BOOKMARK_SCRIPT = `-- zrepl-run: bookmark
+local argv = ...
+argv = argv["argv"]
+local errnos = {}
+for i = 1, #argv do
+  local from, bookmark = string.match(argv[i], "^(.-)\t(.*)$")
+  errnos[argv[i]] = zfs.sync.bookmark(from, bookmark)
+end
+return errnos
+`;
+
 /** Thousands in one txg would hold up everybody else's writes. */
 const MAX_SNAPSHOTS = 2000;
 const MAX_BYTES = 400 * 1024;
@@ -36,6 +48,26 @@ export interface GuardedSnapshot {
   readonly name: string;
   /** uint64 as decimal text. */
   readonly guid: string;
+}
+
+export interface WantedBookmark {
+  /** `fs@name` */
+  readonly from: string;
+  /** `fs#name` */
+  readonly bookmark: string;
+}
+
+/** Bookmarks snapshots. @returns the bookmarks that were made; what is missing is for the caller to try one by one */
+export async function bookmarkByProgram(runner: Runner, wanted: readonly WantedBookmark[]): Promise<Set<string>> {
+  const byArgument = new Map(wanted.map(({ from, bookmark }) => [`${from}\t${bookmark}`, bookmark]));
+  const made = new Set<string>();
+  for (const pool of groupByPool([...byArgument.keys()]))
+    for (const args of chunks(pool)) {
+      const errnos = await runScript(runner, BOOKMARK_SCRIPT, args);
+      if (errnos === undefined) return made;
+      for (const arg of args) if (errnos[arg] === 0) made.add(byArgument.get(arg) ?? "");
+    }
+  return made;
 }
 
 /**
@@ -70,11 +102,23 @@ async function runProgram(
   names: readonly string[],
   guids: ReadonlyMap<string, string>,
 ): Promise<string[] | undefined> {
-  const [pool = ""] = names[0]?.split(/[/@]/, 1) ?? [];
   const args = names.flatMap((name) => [name, `g${signedGuid(guids.get(name) ?? "0")}`]);
-  const argv = ["zfs", "program", "-j", "-m", MEMORY_LIMIT, pool, "-", ...args];
-  const result = await runner.run(argv, { input: DESTROY_SCRIPT });
-  return result.exitCode === 0 ? parseLeft(result.stdout) : undefined;
+  const left = await runScript(runner, DESTROY_SCRIPT, args);
+  return left === undefined ? undefined : Object.keys(left);
+}
+
+/**
+ * `args` start with a name in the pool.
+ * @returns the table that the script returns, or undefined if it could not be run to its end
+ */
+async function runScript(
+  runner: Runner,
+  script: string,
+  args: readonly string[],
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const argv = ["zfs", "program", "-j", "-m", MEMORY_LIMIT, poolOf(args[0] ?? ""), "-", ...args];
+  const result = await runner.run(argv, { input: script });
+  return result.exitCode === 0 ? parseTable(result.stdout) : undefined;
 }
 
 /** Lua's integers are signed there. */
@@ -83,10 +127,10 @@ function signedGuid(guid: string): string {
 }
 
 /** Reads `zfs program -j`: `{"return":{"tank/a@x":16}}`. */
-function parseLeft(stdout: string): string[] | undefined {
+function parseTable(stdout: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const { return: left } = JSON.parse(stdout) as { readonly return?: Readonly<Record<string, unknown>> };
-    return Object.keys(left ?? {});
+    const { return: table } = JSON.parse(stdout) as { readonly return?: Readonly<Record<string, unknown>> };
+    return table ?? {};
   } catch {
     return undefined;
   }

@@ -48,7 +48,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const children = new ChildRegistry(options.signal);
   const env = childEnvironment(options.env);
   return {
-    run: (argv, run = {}) => {
+    run: async (argv, run = {}) => {
       options.signal.throwIfAborted();
       options.onCommand?.(argv);
       return runCommand(argv, run, children, env, options.signal);

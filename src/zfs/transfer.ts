@@ -152,26 +152,32 @@ function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly Toke
   const from = sourceChild?.stdout ?? readableOf(source);
   const to = sink.kind === "handle" ? writableOf(sink.stream) : stdinOf(sinkChild);
   if (from === undefined) throw new Error("a transfer needs a readable source");
-  const pump = pipeline(from, throttle(limits), to).catch(() => {
-    // how it went is said by the processes at both ends; make sure that both notice
+  const pump = pipeline(from, throttle(limits), to).catch((error: unknown) => {
     if (sourceChild !== undefined) endProcessGroup(sourceChild);
+    if (!isOtherEnd(error)) throw error;
   });
   return { source: sourceChild, sink: sinkChild, pump };
+}
+
+/** Whether a pump stopped because one of its ends did: how that came is said by the processes at both ends. */
+function isOtherEnd(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ABORT_ERR"].includes(String(code));
 }
 
 function readableOf(source: StreamEnd): Readable | undefined {
   if (source.kind === "content") return Readable.from([source.bytes]);
   if (source.kind !== "handle") return undefined;
-  return typeof source.stream === "number" ? fdStream(source.stream) : (source.stream as Readable);
+  return typeof source.stream === "number" ? fdStream(source.stream, "read") : (source.stream as Readable);
 }
 
 function writableOf(stream: HandleEnd["stream"]): Writable {
-  return typeof stream === "number" ? fdStream(stream) : (stream as Writable);
+  return typeof stream === "number" ? fdStream(stream, "write") : (stream as Writable);
 }
 
 /** A pipe or socket of ours for Node: it may be non-blocking, so not for node:fs. */
-function fdStream(fd: number): Socket {
-  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+function fdStream(fd: number, direction: "read" | "write"): Socket {
+  return new Socket({ fd, readable: direction === "read", writable: direction === "write", allowHalfOpen: true });
 }
 
 /**

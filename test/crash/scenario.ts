@@ -1,5 +1,8 @@
 /** Random worlds and jobs: a sender and a receiver pool, what happened there before, and a push job. */
 import type { Config, Guarantee, PushJob, SinkJob } from "../../src/config/config.ts";
+import type { ProgramRegistry } from "../sim/cmd-program.ts";
+import { STANDARD_PROGRAMS } from "../sim/programs.ts";
+import { fail } from "../sim/result.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
 import type { Random } from "./random.ts";
 
@@ -18,9 +21,19 @@ export interface Scenario {
 
 const GUARANTEES: readonly Guarantee[] = ["guarantee_resumability", "guarantee_incremental", "guarantee_nothing"];
 
+/** As for an ordinary user: every script is refused. */
+const NO_PROGRAMS: ProgramRegistry = Object.fromEntries(
+  Object.keys(STANDARD_PROGRAMS).map((marker) => [
+    marker,
+    () => fail("Channel program execution failed:\nPermission denied. Channel programs must be run as root."),
+  ]),
+);
+
 /** The initial world: filesystems with snapshots on the sender, nothing replicated yet. */
 export function createScenario(random: Random): Scenario {
-  const sim = new ZfsSimulator({ seed: random.int(1 << 30), nowSec: 1_700_000_000 });
+  // Half of the worlds can run channel programs, half fall back to plain commands.
+  const programs = random.chance(0.5) ? STANDARD_PROGRAMS : NO_PROGRAMS;
+  const sim = new ZfsSimulator({ seed: random.int(1 << 30), nowSec: 1_700_000_000, programs });
   sim.addPool("src");
   sim.addPool("dst");
   must(sim, ["zfs", "create", "dst/sink"]);

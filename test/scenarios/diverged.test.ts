@@ -103,6 +103,7 @@ describe("a receiver with snapshots of its own", () => {
     expect(lab.replicated(aside ?? "")).toEqual(["1", "mine 1", "mine 2"]);
     expect(lab.replicated("src/a")).toEqual(["2"]);
     expect(lab.holds(REPLICA)).toEqual([`@2: ${LAST_RECEIVED}`]);
+    expect(lab.holds(`${RECEIVER}/${aside}`)).toEqual([]); // its owner can destroy it
 
     lab.play('+ "src/a@3"');
     expect((await lab.succeed(policy("set_aside"))).done).toEqual(["src/a @2 → @3"]);
@@ -170,6 +171,7 @@ describe("histories without anything in common", () => {
       "sorted receiver versions:",
       "@9",
       `to start again and keep the old replica, on the receiver: zfs rename '${REPLICA}' '${REPLICA}.old'`,
+      "conflict_resolution.diverged: set_aside would do the same",
     ]);
   });
 
@@ -181,6 +183,23 @@ describe("histories without anything in common", () => {
     await lab.succeed();
     expect(lab.replicated("src/a")).toEqual(["1"]);
     expect(lab.replicated("src/a.old")).toEqual(["9"]);
+  });
+
+  test("with filesystems below: the advice says that these go along; nothing is lost", async () => {
+    const lab = new Lab(`
+      + "src/a/child"
+      + "src/a@1"
+      + "src/a/child@1"
+      + "${REPLICA}"
+      + "${REPLICA}@9"`);
+    await lab.push();
+    const { failures } = await lab.push();
+    expect(failures["src/a"]).toMatch(/the filesystems below it go along, and will be sent again, too$/);
+    expect(lab.replicated("src/a/child")).toEqual(["1"]);
+    lab.play(`$ zfs rename "${REPLICA}" "${REPLICA}.old"`);
+    await lab.succeed();
+    expect([lab.replicated("src/a"), lab.replicated("src/a/child")]).toEqual([["1"], ["1"]]);
+    expect(lab.replicated("src/a.old/child")).toEqual(["1"]);
   });
 
   test("are never rolled back, but set aside", async () => {
@@ -222,5 +241,54 @@ describe("a receiver that was changed after its newest snapshot", () => {
     lab.play(`$ zfs rollback "${REPLICA}@1"`);
     await lab.succeed();
     expect(lab.replicated("src/a")).toEqual(["1", "2"]);
+  });
+});
+
+/** The sender went back to @1 (a restore, `zfs rollback -r`), so that the receiver's @2 with our hold is nobody's any more. */
+describe("a sender that was rolled back", () => {
+  async function rolledBack(): Promise<Lab> {
+    const lab = new Lab(`
+      + "src/a"
+      + "src/a@1"
+      > "src/a" 1M
+      + "src/a@2"`);
+    await lab.succeed({ push: { conflict_resolution: { initial_replication: "all" } } });
+    expect(lab.holds(REPLICA)).toEqual([`@2: ${LAST_RECEIVED}`]);
+    lab.play(`
+      $ zfs rollback -r "src/a@1"
+      > "src/a" 1M
+      + "src/a@3"`);
+    expect(lab.bookmarks("src/a")).toEqual([]);
+    return lab;
+  }
+
+  test("is told the commands that resolve it, with our own hold in the way", async () => {
+    const lab = await rolledBack();
+    const { failures } = await lab.push();
+    const commands = failures["src/a"]?.match(/zfs (release|rollback) .*/g) ?? [];
+    expect(commands).toEqual([`zfs release '${LAST_RECEIVED}' '${REPLICA}@2'`, `zfs rollback -r '${REPLICA}@1'`]);
+    for (const command of commands) lab.play(`$ ${command.replaceAll("'", '"')}`);
+    expect((await lab.succeed()).done).toEqual(["src/a @1 → @3"]);
+  });
+
+  test("is followed with diverged: rollback: our own hold does not keep what is to go", async () => {
+    const lab = await rolledBack();
+    await lab.succeed(policy("rollback"));
+    expect(lab.replicated("src/a")).toEqual(["1", "3"]);
+    expect(lab.holds(REPLICA)).toEqual([`@3: ${LAST_RECEIVED}`]);
+  });
+
+  test("is not followed over another job's hold", async () => {
+    const lab = await rolledBack();
+    lab.play(`+ "${REPLICA}@2" "zrepl_last_received_J_other"`);
+    expect((await lab.push(policy("rollback"))).failures["src/a"]).toMatch(/^diverged/);
+    expect(lab.replicated("src/a")).toEqual(["1", "2"]);
+    expect(lab.holds(REPLICA)).toContain(`@2: ${LAST_RECEIVED}`);
+  });
+
+  test("leads to a new replica with diverged: set_aside", async () => {
+    const lab = await rolledBack();
+    await lab.succeed(policy("set_aside"));
+    expect(lab.replicated("src/a")).toEqual(["3"]);
   });
 });

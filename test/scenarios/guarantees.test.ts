@@ -277,4 +277,32 @@ describe("healing with nothing to send", () => {
     expect({ ...after, nowSec: 0 }).toEqual({ ...JSON.parse(before), nowSec: 0 });
     expect(pushed.runner.commands.filter((command) => !/^zfs (list|holds|get)/.test(command))).toEqual([]);
   });
+
+  test("makes the cursor from whatever bookmark is left of the snapshot", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      + "src/a@1"
+      + "src/a#mine" "src/a@1"`);
+    await lab.succeed(protection("nothing"));
+    lab.namesByGuid();
+    lab.play('- "src/a@1"');
+    await lab.succeed();
+    expect(lab.bookmarks("src/a")).toEqual(["mine", cursorAt("1")]);
+    expect((await lab.succeed()).runner.commandsOf("zfs bookmark")).toEqual([]);
+  });
+});
+
+test("hundreds of steps are protected and recorded in groups", async () => {
+  const snapshots = Array.from({ length: 250 }, (_, i) => `+ "src/a@${i}"`);
+  const lab = new Lab(`
+    + "src/a"
+    ${snapshots.join("\n")}`);
+  const pushed = await lab.succeed({ push: { conflict_resolution: { initial_replication: "all" } } });
+  expect(pushed.done).toHaveLength(250);
+  expect(lab.replicated("src/a")).toHaveLength(250);
+  expect(pushed.runner.commandsOf("zfs hold zrepl_STEP").length).toBeLessThanOrEqual(3);
+  expect(pushed.runner.commandsOf("zfs bookmark").length).toBeLessThanOrEqual(3);
+  expect(lab.holds("src/a")).toEqual([]);
+  expect(lab.bookmarks("src/a")).toEqual([cursorAt("249")]);
+  expect(lab.holds("dst/the sink/my client/src/a")).toEqual([`@249: ${LAST_RECEIVED}`]);
 });

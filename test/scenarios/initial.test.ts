@@ -159,6 +159,21 @@ describe("a receiver's filesystem", () => {
     expect(lab.replicated("src/a")).toEqual(["1"]);
   });
 
+  test("without snapshots but with replicas below is not to be destroyed: the advice is another, and works", async () => {
+    const lab = new Lab(`
+      + "src/a/b"
+      + "src/a/b@1"
+      + "dst/the sink/my client/src/a"`);
+    await lab.succeed();
+    lab.play('+ "src/a@2"');
+    const { failures } = await lab.push();
+    const command = /on the receiver: (zfs .*)/.exec(failures["src/a"] ?? "")?.[1] ?? "";
+    expect(command).toBe("zfs set zrepl:placeholder=on 'dst/the sink/my client/src/a'");
+    lab.play(`$ ${command.replaceAll("'", '"')}`);
+    await lab.succeed();
+    expect([lab.replicated("src/a"), lab.replicated("src/a/b")]).toEqual([["2"], ["1"]]);
+  });
+
   test("that the sender does not have is not touched", async () => {
     const lab = new Lab(`
       + "src/a"

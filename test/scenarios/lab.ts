@@ -1,5 +1,5 @@
 /** A sender's and a receiver's pool on the simulated ZFS, a push job between them, and what came of its runs. */
-import type { Config, PushJob } from "../../src/config/config.ts";
+import type { Config, PullJob, PushJob } from "../../src/config/config.ts";
 import type { Invocation, PhaseResult } from "../../src/invocation.ts";
 import { replicateLocked } from "../../src/replicate/run.ts";
 import type { Event } from "../../src/report/events.ts";
@@ -12,6 +12,8 @@ import { ScriptedRunner, type Trouble } from "./scripted-runner.ts";
 
 export const PUSH_JOB = "push job";
 export const SINK_JOB = "sink job";
+export const PULL_JOB = "pull job";
+export const SOURCE_JOB = "source job";
 export const CLIENT = "my client";
 /** Where `src/x` lands: `RECEIVER/src/x`. */
 export const RECEIVER = `dst/the sink/${CLIENT}`;
@@ -22,6 +24,9 @@ type Keys = Readonly<Record<string, unknown>>;
 export interface Changes {
   readonly push?: Keys;
   readonly sink?: Keys;
+  /** With one of these it is a pull: `src/x` lands in `dst/the sink/src/x`. */
+  readonly pull?: Keys;
+  readonly source?: Keys;
 }
 
 export interface PushOptions extends Changes {
@@ -49,30 +54,48 @@ export interface Pushed {
   readonly planned: readonly string[];
 }
 
-/** The keys of the two jobs; filesystems: everything below `src`, not `src` itself. */
-async function configOf({ push = {}, sink = {} }: Changes): Promise<{ config: Config; job: PushJob }> {
-  const jobs = [
+const LOCAL = { type: "local", listener_name: "here" };
+const CONNECT = { ...LOCAL, client_identity: CLIENT };
+/** Everything below `src`, not `src` itself. */
+const FILESYSTEMS = { "src<": true, src: false };
+const KEEP_ALL = [{ type: "regex", regex: ".*" }];
+const PRUNING = { keep_sender: KEEP_ALL, keep_receiver: KEEP_ALL };
+const RECV = { placeholder: { encryption: "inherit" } };
+const SNAPSHOTTING = { type: "manual" };
+
+/** The jobs of both sides, the active one first. */
+function jobsOf({ push, sink, pull, source }: Changes): Keys[] {
+  const common = { root_fs: "dst/the sink", recv: RECV };
+  if (pull !== undefined || source !== undefined)
+    return [
+      { type: "pull", name: PULL_JOB, connect: CONNECT, interval: "manual", pruning: PRUNING, ...common, ...pull },
+      {
+        type: "source",
+        name: SOURCE_JOB,
+        serve: LOCAL,
+        filesystems: FILESYSTEMS,
+        snapshotting: SNAPSHOTTING,
+        ...source,
+      },
+    ];
+  return [
     {
       type: "push",
       name: PUSH_JOB,
-      connect: { type: "local", listener_name: "here", client_identity: CLIENT },
-      filesystems: { "src<": true, src: false },
-      snapshotting: { type: "manual" },
-      pruning: { keep_sender: [{ type: "regex", regex: ".*" }], keep_receiver: [{ type: "regex", regex: ".*" }] },
+      connect: CONNECT,
+      filesystems: FILESYSTEMS,
+      snapshotting: SNAPSHOTTING,
+      pruning: PRUNING,
       ...push,
     },
-    {
-      type: "sink",
-      name: SINK_JOB,
-      root_fs: "dst/the sink",
-      serve: { type: "local", listener_name: "here" },
-      recv: { placeholder: { encryption: "inherit" } },
-      ...sink,
-    },
+    { type: "sink", name: SINK_JOB, serve: LOCAL, ...common, ...sink },
   ];
-  const config = await load(JSON.stringify({ global: { lock_dir: "/nowhere" }, jobs }));
-  const job = config.jobs.find((candidate): candidate is PushJob => candidate.type === "push");
-  if (job === undefined) throw new Error("no push job");
+}
+
+async function configOf(changes: Changes): Promise<{ config: Config; job: PushJob | PullJob }> {
+  const config = await load(JSON.stringify({ global: { lock_dir: "/nowhere" }, jobs: jobsOf(changes) }));
+  const job = config.jobs.find((candidate) => candidate.type === "push" || candidate.type === "pull");
+  if (job === undefined) throw new Error("no active job");
   return { config, job };
 }
 
@@ -92,7 +115,7 @@ export class Lab {
     return this;
   }
 
-  /** One invocation of the push job. */
+  /** One invocation of the push or pull job. */
   async push({ troubles = [], timeUp, dryRun = false, ...changes }: PushOptions = {}): Promise<Pushed> {
     const { config, job } = await configOf(changes);
     const interrupt = new AbortController();

@@ -1,6 +1,6 @@
 import { bookmarkOf } from "./content.ts";
 import { findBookmark, findDataset, findSnapshot, poolFor } from "./lookup.ts";
-import { nameProblem, splitName } from "./names.ts";
+import { nameProblem, poolOf, splitName } from "./names.ts";
 import { parseOptions } from "./options.ts";
 import { isPermitted } from "./permissions.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -41,6 +41,7 @@ export function cmdBookmark(world: World, args: readonly string[]): Result {
   if (nameProblem(target, { bookmark: true, modifying: true }) !== undefined) fail(`${what}: invalid argument`);
   if (dataset === undefined) fail(`${what}: dataset does not exist`);
   if (!isPermitted(world, fs, "bookmark")) fail(`${what}: permission denied`);
+  if (poolOf(source) !== poolOf(target)) fail(`${what}: bookmark is in a different pool`);
   if (splitName(source).fs !== fs) fail(`${what}: source is not an ancestor of the new bookmark's dataset`);
   if (dataset.bookmarks.some((bookmark) => bookmark.name === tail)) fail(`${what}: bookmark exists`);
   syncTxg(poolFor(world, dataset));

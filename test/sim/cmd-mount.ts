@@ -82,11 +82,12 @@ export function cmdUnmount(world: World, args: readonly string[]): Result {
   return ok();
 }
 
-function openEncryptionRoot(world: World, name: string, what: string): Dataset {
+function openEncryptionRoot(world: World, name: string, verb: "load" | "unload"): Dataset {
+  const what = `Key ${verb} error`;
   const dataset = openDataset(world, name);
   if (dataset.encryption === null) fail(`${what}: '${name}' is not encrypted.`, 255);
   const root = encryptionRootOf(poolFor(world, dataset), dataset);
-  if (root !== dataset) fail(`${what}: Keys must be loaded for encryption root of '${name}' (${root?.name}).`, 255);
+  if (root !== dataset) fail(`${what}: Keys must be ${verb}ed for encryption root of '${name}' (${root?.name}).`, 255);
   return dataset;
 }
 
@@ -94,7 +95,7 @@ function openEncryptionRoot(world: World, name: string, what: string): Dataset {
 export function cmdLoadKey(world: World, args: readonly string[]): Result {
   const { operands } = parseOptions("zfs load-key", "rnaL:", args);
   const name = operands[0] ?? fail(`Missing dataset argument or -a option\n${usage("zfs load-key")}`, 2);
-  const { encryption } = openEncryptionRoot(world, name, "Key load error");
+  const { encryption } = openEncryptionRoot(world, name, "load");
   if (encryption?.keyLoaded) fail(`Key load error: Key already loaded for '${name}'.`, 255);
   if (encryption) encryption.keyLoaded = true;
   return ok();
@@ -104,7 +105,7 @@ export function cmdLoadKey(world: World, args: readonly string[]): Result {
 export function cmdUnloadKey(world: World, args: readonly string[]): Result {
   const { operands } = parseOptions("zfs unload-key", "ra", args);
   const name = operands[0] ?? fail(`Missing dataset argument or -a option\n${usage("zfs unload-key")}`, 2);
-  const dataset = openEncryptionRoot(world, name, "Key unload error");
+  const dataset = openEncryptionRoot(world, name, "unload");
   const { encryption } = dataset;
   if (!encryption?.keyLoaded) fail(`Key unload error: Key already unloaded for '${name}'.`, 255);
   const pool = poolFor(world, dataset);

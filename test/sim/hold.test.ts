@@ -48,6 +48,7 @@ test.each([
     "zfs bookmark tank/a@1 tank/a/c#b",
     "1: cannot create bookmark 'tank/a/c#b': source is not an ancestor of the new bookmark's dataset",
   ],
+  ["zfs bookmark tank/a@1 back#b", "1: cannot create bookmark 'back#b': bookmark is in a different pool"],
 ])("%s", (line, text) => {
   const sim = world();
   run(sim, "zfs bookmark tank/a@1 tank/a#b", "zfs bookmark tank/a#b tank/a#copy");

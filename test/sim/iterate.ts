@@ -91,6 +91,12 @@ function operandProblem(
   return types.has(entry.type) ? undefined : "operation not applicable to datasets of this type";
 }
 
+/** What an operand may be when the listing goes below it: volumes only if their versions are wanted. */
+function openableTypes(types: ReadonlySet<DatasetType>): ReadonlySet<DatasetType> {
+  const versions: DatasetType[] = types.has("snapshot") || types.has("bookmark") ? ["volume"] : [];
+  return new Set([...types, "filesystem", ...versions]);
+}
+
 /**
  * Collects what is to be shown; errors of single operands go to `output`.
  * A lone snapshot or bookmark type, without -r or -d, makes filesystem operands stand for their versions, as `zfs list -t snapshot FS` does.
@@ -98,14 +104,15 @@ function operandProblem(
 export function walk(world: World, request: Walk, output: Output): Entry[] {
   const { types, operands, depth } = request;
   const found = new Map<string, Entry>();
+  const versionsOnly = types.size === 1 && (types.has("snapshot") || types.has("bookmark"));
+  const goesDown = depth !== null || versionsOnly;
   if (operands.length === 0)
     for (const pool of Object.values(world.pools)) addTree(pool, pool.name, Number.POSITIVE_INFINITY, types, found);
   for (const operand of operands) {
     const entry = openEntry(world, operand);
-    const versionsOnly = types.size === 1 && (types.has("snapshot") || types.has("bookmark"));
     const isTree = entry !== undefined && entry.snapshot === undefined && entry.bookmark === undefined;
-    const recursing = isTree && (depth !== null || versionsOnly);
-    const openable = recursing ? new Set<DatasetType>([...types, "filesystem", "volume"]) : types;
+    const recursing = isTree && goesDown;
+    const openable = goesDown ? openableTypes(types) : types;
     const problem = operandProblem(operand, entry, openable, findDataset(world, splitName(operand).fs) !== undefined);
     if (problem !== undefined || entry === undefined) output.error(`cannot open '${operand}': ${problem}`);
     else if (recursing) addTree(entry.pool, operand, depth ?? 1, types, found);

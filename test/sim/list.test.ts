@@ -64,6 +64,8 @@ test.each([
   ["zfs list -H -t bookmark tank/nope#nope", "1: cannot open 'tank/nope#nope': dataset does not exist"],
   ["zfs list -H tank/a#1", "1: cannot open 'tank/a#1': bookmark delimiter '#' is not expected here"],
   ["zfs list -H -t filesystem tank/a@1", "1: cannot open 'tank/a@1': snapshot delimiter '@' is not expected here"],
+  ["zfs list -H -r -t snapshot tank/nope", "1: cannot open 'tank/nope': dataset does not exist"],
+  ["zfs list -H -t bookmark tank/nope", "1: cannot open 'tank/nope': dataset does not exist"],
   ["zfs list -t bookmark -r tank/x", "0: no datasets available"],
 ])("%s", (line, text) => {
   expect(failure(world(), line)).toBe(text);
@@ -87,4 +89,13 @@ test("userrefs stand right in a table for people", () => {
   expect(run(world(), "zfs list -o name,userrefs,type tank/a@1")).toBe(
     "NAME      USERREFS  TYPE\ntank/a@1         0  snapshot\n",
   );
+});
+
+test("-r -t filesystem does not take a volume, -r -t snapshot does", () => {
+  const sim = world();
+  run(sim, "zfs create -s -V 8M tank/v");
+  expect(failure(sim, "zfs list -H -r -t filesystem tank/v")).toBe(
+    "1: cannot open 'tank/v': operation not applicable to datasets of this type",
+  );
+  expect(run(sim, "zfs list -H -r -t snapshot tank/v")).toBe("");
 });

@@ -20,6 +20,7 @@ import { removeBlock, writeBlock } from "./content.ts";
 import { dumpWorld } from "./dump.ts";
 import { EXIT_SIGKILL, EXIT_SIGPIPE } from "./exit-codes.ts";
 import { findDataset, findSnapshot, poolFor } from "./lookup.ts";
+import { STANDARD_PROGRAMS } from "./programs.ts";
 import { cmdReceive, RunningReceive } from "./receive.ts";
 import { CommandFailure, type Result } from "./result.ts";
 import { type SendStream, streamBytes } from "./stream.ts";
@@ -77,7 +78,7 @@ export const PIPE_BYTES = 65_536;
 export interface SimulatorOptions {
   readonly seed?: number;
   readonly nowSec?: number;
-  /** Simulated channel programs by first line of the script. */
+  /** Simulated channel programs by first line of the script; default: those that the project has. */
   readonly programs?: ProgramRegistry;
   /** Reads a channel program; the default reads the real file. */
   readonly readFile?: (path: string) => string;
@@ -91,7 +92,7 @@ export class ZfsSimulator {
 
   constructor(options: SimulatorOptions = {}, world?: World) {
     this.world = world ?? createWorld(options);
-    this.programs = options.programs ?? {};
+    this.programs = options.programs ?? STANDARD_PROGRAMS;
     this.readFile = options.readFile ?? ((path) => (path === "-" ? "" : readFileSync(path, "utf8")));
   }
 

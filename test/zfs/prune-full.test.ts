@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasOwnClock } from "./guest.ts";
 import { zfs } from "./pool.ts";
 import { CLIENT, type Ended, eventsOf, lines, PUSH_JOB, SINK_JOB, type Site, snapshotsOf, trackSites } from "./site.ts";
@@ -25,38 +25,42 @@ async function takeSnapshots(site: Site, path: string, names: readonly string[])
 }
 
 describe("10,000 snapshots over 100 filesystems", () => {
-  async function many(): Promise<Site> {
-    const site = await newSite();
-    for (let i = 0; i < 100; i++) await zfs("create", "-o", "mountpoint=none", site.fs(`fs${i}`));
-    for (let i = 0; i < 101; i++) await zfs("snapshot", "-r", `${site.srcRoot}@zrepl_20260101_000000_${i}`);
+  let site: Site;
+  const snapshots = async (count: number) => {
+    for (let i = 0; i < count; i++) await zfs("snapshot", "-r", `${site.srcRoot}@zrepl_20260101_000000_${i}`);
     await zfs("destroy", `${site.srcRoot}@%`);
+  };
+
+  beforeAll(async () => {
+    site = await newSite();
+    for (let i = 0; i < 100; i++) await zfs("create", "-o", "mountpoint=none", site.fs(`fs${i}`));
     site.configure({ jobs: [snapJob(site, { keep: last(1) })] });
-    return site;
-  }
+  });
+
+  afterAll(() => zfs("destroy", "-r", site.srcRoot));
 
   test("with channel programs: at most 10 processes in all", async () => {
-    const site = await many();
+    await snapshots(101);
     const ended = await site.succeed(["prune", "local"]);
     expect(eventsOf(ended, "snapshotDestroyed")).toHaveLength(10_000);
     expect(commands(ended).length).toBeLessThanOrEqual(10);
     expect(await snapshotsOf(site.fs("fs99"))).toEqual(["zrepl_20260101_000000_100"]);
     const again = await site.succeed(["prune", "local"]);
     expect(eventsOf(again, "snapshotDestroyed")).toEqual([]);
-    await zfs("destroy", "-r", site.srcRoot);
   });
 
   test("not as root: one destroying process per filesystem", async () => {
-    const site = await many();
+    await snapshots(10);
     const uid = 12_345;
     await zfs("allow", "-u", String(uid), "destroy,mount", site.srcRoot);
+    chmodSync(site.src.dir, 0o755);
     chmodSync(site.dir, 0o777);
     const ended = await site.run(["prune", "local"], { uid, env: { PATH: process.env["PATH"] ?? "", HOME: site.dir } });
     expect(ended.exitCode, ended.stderr).toBe(0);
-    expect(eventsOf(ended, "snapshotDestroyed")).toHaveLength(10_000);
+    expect(eventsOf(ended, "snapshotDestroyed")).toHaveLength(1000);
     const ran = commands(ended);
     expect(ran.filter((command) => command === "zfs destroy")).toHaveLength(100);
     expect(ran.length).toBeLessThanOrEqual(105);
-    await zfs("destroy", "-r", site.srcRoot);
   });
 });
 
@@ -290,7 +294,7 @@ describe("explaining", () => {
 });
 
 test.runIf(hasOwnClock())(
-  "a clock that was set back and forth: order is createtxg, and nothing new is lost",
+  "a clock that was set back and forth: rules go by creation as under zrepl, and pruning twice destroys nothing more",
   async () => {
     const site = await newSite();
     await zfs("create", site.fs("a"));
