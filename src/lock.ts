@@ -3,7 +3,7 @@
  * can hand one lock to two processes). A lock is a directory that names its owner from the moment it exists; one whose
  * owner is provably dead is taken over at once, so that a run after `kill -9` never waits.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -144,28 +144,39 @@ function removeDirectory(path: string): void {
 }
 
 /**
- * Takes a dead owner's lock out of the way. Of many contenders exactly one does: who creates the claim inside that very
- * directory; a claim whose maker died is followed by the next number. A claim on a live lock changes nothing.
+ * Takes a dead owner's lock out of the way. Of many contenders exactly one does: who creates the claim on that very lock; a
+ * claim whose maker died is followed by the next number. Claims lie beside the directory: a file in it would change its
+ * time, which is the heartbeat, and make the owner of a live one believe that it lost it.
+ * @returns whether it is worth trying again at once
  */
 function buryDeadLock(path: string): boolean {
-  if (!isProvablyDead(readOwner(join(path, OWNER_FILE)), heartbeatAgeSec(path))) return false;
+  const dead = deadLock(path);
+  if (dead === undefined) return false;
+  const claims: string[] = [];
   for (let n = 0; ; n++) {
-    const claim = join(path, `claim-${n}`);
+    const claim = `${path}.claim.${dead}.${n}`;
+    claims.push(claim);
     try {
       fs.writeFileSync(claim, JSON.stringify(thisProcess("takeover")), { flag: "wx" });
     } catch (error) {
-      if (!isCode(error, "EEXIST")) return true; // the directory is gone: somebody else buried it, try again
+      if (!isCode(error, "EEXIST")) throw error;
       if (!isProvablyDead(readOwner(claim), heartbeatAgeSec(claim))) return false;
       continue;
     }
-    // The directory may have been replaced between the first look and the claim: the claim is in this one, look again.
-    if (!isProvablyDead(readOwner(join(path, OWNER_FILE)), heartbeatAgeSec(path))) {
-      fs.rmSync(claim, { force: true });
-      return false;
-    }
-    removeDirectory(path);
+    // Somebody may have buried it between the look and the claim: then there is another, or none. With the claim, nobody can.
+    if (deadLock(path) === dead) removeDirectory(path);
+    for (const name of claims) fs.rmSync(name, { force: true });
     return true;
   }
+}
+
+/** What tells a dead owner's lock from all others that had or will have its name; undefined = there is none. */
+function deadLock(path: string): string | undefined {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  const file = join(path, OWNER_FILE);
+  if (stat === undefined || !isProvablyDead(readOwner(file), heartbeatAgeSec(path))) return undefined;
+  const text = fs.existsSync(file) ? fs.readFileSync(file) : "";
+  return `${stat.ino}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 
 function readOwner(file: string): LockOwner | undefined {

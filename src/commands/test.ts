@@ -31,6 +31,7 @@ function addPruneTest(cli: Argv<GlobalOptions>) {
         .option("side", { choices: ["sender", "receiver"] as const, describe: "whose rules, of a push or pull job" })
         .option("snapshots", {
           type: "string",
+          nargs: 1, // "-" counts as a value
           demandOption: true,
           describe: "file (- = stdin) from: zfs list -Hp -t snapshot -o name,guid,createtxg,creation,userrefs",
         })
@@ -50,8 +51,8 @@ function addPlanTest(cli: Argv<GlobalOptions>) {
     "Plan a job's replication between two lists of filesystems",
     (command) =>
       withJob(command)
-        .option("sender", { type: "string", demandOption: true, describe: list })
-        .option("receiver", { type: "string", demandOption: true, describe: "the same of the receiver" })
+        .option("sender", { type: "string", nargs: 1, demandOption: true, describe: list })
+        .option("receiver", { type: "string", nargs: 1, demandOption: true, describe: "the same of the receiver" })
         .option("receiver-root", {
           type: "string",
           describe:

@@ -1,5 +1,15 @@
 import { unreachable } from "../unreachable.ts";
-import type { Connect, FilesystemFilter, Job, KeepRule, LogOutlet, PushJob, Serve, Snapshotting } from "./config.ts";
+import type {
+  Connect,
+  FilesystemFilter,
+  Job,
+  KeepRule,
+  LocalPruning,
+  LogOutlet,
+  PushJob,
+  Serve,
+  Snapshotting,
+} from "./config.ts";
 
 /** What a job does, in one line without its name and type. */
 export function describeJob(job: Job): string {
@@ -11,9 +21,9 @@ export function describeJob(job: Job): string {
     case "pull":
       return `receives into ${job.rootFs} from ${describeConnect(job.connect)}, ${describeInterval(job.interval)}; ${describeBothRules(job.pruning)}`;
     case "sink":
-      return `receives into ${job.rootFs}/CLIENT from ${describeServe(job.serve)}`;
+      return `receives into ${job.rootFs}/CLIENT from ${describeServe(job.serve)}${describeOwnRules(job.pruning)}`;
     case "source":
-      return `${describeSnapshotting(job.snapshotting)} of ${describeFilter(job.filesystems)}; offers them to ${describeServe(job.serve)}`;
+      return `${describeSnapshotting(job.snapshotting)} of ${describeFilter(job.filesystems)}; offers them to ${describeServe(job.serve)}${describeOwnRules(job.pruning)}`;
     default:
       return unreachable(job);
   }
@@ -37,12 +47,14 @@ function describeSnapshotting(snapshotting: Snapshotting): string {
   }
 }
 
-function describeFilter({ rules }: FilesystemFilter): string {
+function describeFilter({ rules, excludes = [], byProperty }: FilesystemFilter): string {
   const patterns = (included: boolean) =>
     [...rules].filter(([, value]) => value === included).map(([pattern]) => pattern);
   const [included, excluded] = [patterns(true), patterns(false)];
   const without = excluded.length === 0 ? "" : ` without ${excluded.join(", ")}`;
-  return (included.join(", ") || "nothing") + without;
+  const notMatching = excludes.map(({ source }) => ` not /${source}/`).join(",");
+  const having = byProperty === undefined ? "" : ` with ${byProperty.property}=${byProperty.values.join(" or ")}`;
+  return (included.join(", ") || "nothing") + without + notMatching + having;
 }
 
 function describeConnect(connect: Connect): string {
@@ -81,6 +93,11 @@ function describeInterval(interval: "manual" | number): string {
 
 function describeRules(rules: readonly KeepRule[]): string {
   return rules.map(({ text }) => text).join(", ");
+}
+
+/** Of a job that may leave pruning to the other side. */
+function describeOwnRules(pruning: LocalPruning | undefined): string {
+  return pruning === undefined ? "" : `; keeps ${describeRules(pruning.keep)}`;
 }
 
 function describeBothRules({ keepSender, keepReceiver }: PushJob["pruning"]): string {

@@ -27,7 +27,7 @@ export function postgresHook({ dsn, timeoutSec, errIsFatal }: DatabaseHookConfig
       });
       if (problem === undefined) return { output };
       const said = output.trim().replaceAll(/\s*\n\s*/g, "; ");
-      const hint = problem.includes("executable file not found") ? " (psql is in Debian's postgresql-client)" : "";
+      const hint = /No such file|not found/.test(problem) ? " (psql is in Debian's postgresql-client)" : "";
       return { output, error: new Error(`${name}: ${said === "" ? "" : `${said}: `}psql: ${problem}${hint}`) };
     },
   };

@@ -27,7 +27,8 @@ export function describePrunePlan(plan: PrunePlan, options: DescribeOptions): st
 
 /** Why a filesystem is left alone, for a person. */
 export function leftAloneReason(snapshots: number): string {
-  return `left alone: the rules keep none of its ${count(snapshots, "snapshot")}`;
+  if (snapshots === 1) return "left alone: the rules would destroy its only snapshot";
+  return `left alone: the rules keep none of its ${snapshots} snapshots`;
 }
 
 export const LEFT_ALONE_HINT = "if they are all to go: prune --allow-empty, or pruning.allow_empty: true in the job";
@@ -37,7 +38,7 @@ function describeFilesystem(plan: PruneFilesystemPlan, options: DescribeOptions)
     case "skip":
       return [`${plan.filesystem}: skipped: ${plan.reason}`];
     case "leftAlone": {
-      const timeline = plan.snapshots.map((snapshot) => ({ snapshot, fate: "held" as const, why: "left alone" }));
+      const timeline = plan.snapshots.map((snapshot) => ({ snapshot, fate: "keep" as const, why: "left alone" }));
       return [`${plan.filesystem}: ${leftAloneReason(plan.snapshots.length)}`, ...describeSnapshots(timeline, options)];
     }
     case "prune":

@@ -17,14 +17,16 @@ export interface PruneFilesystem {
   readonly hasSenderCounterpart: boolean;
   /** Hold tags by snapshot name, as far as they are known. */
   readonly holds?: ReadonlyMap<string, readonly string[]>;
+  /** Its snapshots that are never destroyed, whatever the rules say, and why: guid → reason. */
+  readonly protectedGuids?: ReadonlyMap<string, string>;
 }
 
 export interface PruneInput {
   readonly filesystems: readonly PruneFilesystem[];
   readonly rules: readonly KeepRule[];
   readonly side: PruneSide;
-  /** Snapshots that are never destroyed, whatever the rules say, and why: guid → reason. */
-  readonly protectedGuids: ReadonlyMap<string, string>;
+  /** The same for all filesystems. */
+  readonly protectedGuids?: ReadonlyMap<string, string>;
   readonly guards: PruneGuards;
   /** For the guards by age; the rules don't ask the clock. */
   readonly nowSec: number;
@@ -80,7 +82,7 @@ function planFilesystem(entry: PruneFilesystem, input: PruneInput): PruneFilesys
   const newest = decisions.at(-1);
   for (const decision of decisions) {
     const { snapshot } = decision;
-    const reasons = guardedReasons(decision, decision === newest, input);
+    const reasons = guardedReasons(decision, decision === newest, entry, input);
     if (reasons.length > 0) keep.push({ snapshot, reasons });
     else if (snapshot.userrefs > 0) held.push({ snapshot, tags: entry.holds?.get(snapshot.name) ?? [] });
     else destroy.push(snapshot);
@@ -102,6 +104,7 @@ export const NO_COUNTERPART = "filesystem has no correspondence on sender";
 function guardedReasons(
   decision: Decision,
   isNewest: boolean,
+  entry: PruneFilesystem,
   { guards, nowSec, protectedGuids }: PruneInput,
 ): string[] {
   const { snapshot } = decision;
@@ -110,7 +113,7 @@ function guardedReasons(
   const tooOld = maxAgeSec !== undefined && ageSec > maxAgeSec && !decision.awaitsReplication;
   const reasons = tooOld && !isNewest ? [] : [...decision.reasons];
   if (minAgeSec !== undefined && ageSec < minAgeSec) reasons.push(`younger than min_age ${formatDuration(minAgeSec)}`);
-  const protection = protectedGuids.get(snapshot.guid);
+  const protection = entry.protectedGuids?.get(snapshot.guid) ?? protectedGuids?.get(snapshot.guid);
   if (protection !== undefined) reasons.push(`protected: ${protection}`);
   return reasons;
 }

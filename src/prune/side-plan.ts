@@ -42,26 +42,25 @@ export function planSide(side: Side, input: BothSidesInput): SidePlan {
   const receivers = byFilesystem(listings.receiver);
   const onSide = side === "sender" ? listings.sender : listings.receiver;
   const rules = side === "sender" ? pruning.keepSender : pruning.keepReceiver;
-  const protectedGuids = new Map<string, string>();
   const filesystems: PruneFilesystem[] = [];
   for (const state of onSide?.filesystems ?? []) {
     const sender = senders.get(state.filesystem);
     const cursor = sender === undefined ? undefined : cursorGuid(sender, input.senderJob);
-    const guarded =
+    const protectedGuids = new Map(
       side === "sender"
         ? protectedOnSender(state, receivers.get(state.filesystem))
         : sender === undefined
           ? protectedNewest(state)
-          : protectedOnReceiver(sender, state);
-    for (const [guid, reason] of guarded) protectedGuids.set(guid, reason);
+          : protectedOnReceiver(sender, state),
+    );
     // Not knowing the receiver, we don't know the base either, unless the cursor keeps it.
     if (side === "sender" && listings.receiver === undefined && cursor === undefined)
       for (const { guid, kind } of state.versions)
         if (kind === "snapshot") protectedGuids.set(guid, "the receiver can't be asked what it has");
-    filesystems.push(observed(state, cursor, sender !== undefined));
+    filesystems.push({ ...observed(state, cursor, sender !== undefined), protectedGuids });
   }
   const skipVanished = vanishedProblem(pruning, listings.sender);
-  const plan = planPrune({ filesystems, rules, side, protectedGuids, guards: pruning, nowSec, skipVanished });
+  const plan = planPrune({ filesystems, rules, side, guards: pruning, nowSec, skipVanished });
   return { job, side, endpoint, plan, problems: onSide?.problems ?? [], rules, nowSec };
 }
 
@@ -87,12 +86,12 @@ export interface OneSideInput {
 /** A job that prunes what it has without asking the other side. */
 export function planOneSide({ job, type, pruning, listing, endpoint, nowSec }: OneSideInput): SidePlan {
   const side: PruneSide = type === "snap" ? "local" : type === "sink" ? "receiver" : "sender";
-  const protectedGuids = new Map(type === "sink" ? listing.filesystems.flatMap(protectedNewest) : []);
-  const filesystems = listing.filesystems.map((state) =>
-    observed(state, type === "source" ? cursorGuid(state, job) : undefined, true),
-  );
+  const filesystems = listing.filesystems.map((state) => ({
+    ...observed(state, type === "source" ? cursorGuid(state, job) : undefined, true),
+    protectedGuids: new Map(type === "sink" ? protectedNewest(state) : []),
+  }));
   const { keep: rules } = pruning;
-  const plan = planPrune({ filesystems, rules, side, protectedGuids, guards: pruning, nowSec });
+  const plan = planPrune({ filesystems, rules, side, guards: pruning, nowSec });
   return { job, side, endpoint, plan, problems: listing.problems, rules, nowSec };
 }
 

@@ -5,7 +5,7 @@ import type { Connect } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Transport } from "./connection.ts";
-import type { Hello } from "./handshake.ts";
+import type { Hello, Welcome } from "./handshake.ts";
 import type { RemoteOptions } from "./remote-receiver.ts";
 import { RemoteReceiver } from "./remote-receiver.ts";
 import { RemoteSender } from "./remote-sender.ts";
@@ -25,6 +25,9 @@ export interface ConnectOptions extends Omit<TransportOptions, "keepAliveSec"> {
 
 export interface Remote<T> {
   readonly endpoint: T;
+  readonly peer: string;
+  /** What the other side said of itself. */
+  readonly welcome: Welcome;
   /** The other side's name of a filesystem, for messages. */
   readonly nameOf: (filesystem: string) => string;
   close(): Promise<void>;
@@ -57,9 +60,12 @@ async function openRemote<T>(
   };
   try {
     const session = await Session.open({ transport, hello, warn: options.warn });
-    const { root } = session.welcome;
+    const { welcome } = session;
+    const { root } = welcome;
     return {
       endpoint: build({ session, transport, hello }),
+      peer: transport.peer,
+      welcome,
       nameOf: (filesystem) => `${transport.peer}:${root === "" ? "" : `${root}/`}${filesystem}`,
       close: async () => {
         await session.close();

@@ -46,7 +46,10 @@ async function acceptClient(options: StdinserverOptions): Promise<Client> {
   return { incoming, loadConfig: async () => config, enter: () => entrance };
 }
 
-function surroundings({ debug }: StdinserverOptions, controller: AbortController): Omit<ServeOptions, keyof Client> {
+function surroundings(
+  { debug, socket }: StdinserverOptions,
+  controller: AbortController,
+): Omit<ServeOptions, keyof Client> {
   const { env, stderr } = process;
   const { signal } = controller;
   const onCommand = (argv: readonly string[]) => {
@@ -59,7 +62,8 @@ function surroundings({ debug }: StdinserverOptions, controller: AbortController
     nowMs: () => Date.now(),
     log: (level, message) => stderr.write(`zrepl-run: ${level}: ${message}\n`),
     onBug: (error) => stderr.write(`zrepl-run: internal error, please report\n${inspect(error)}\n`),
-    sideLine: (line) => stderr.write(`${line}\n`),
+    // over a socket, stderr is this host's journal and not the client's screen
+    sideLine: (line) => socket === undefined && stderr.write(`${line}\n`),
   };
 }
 

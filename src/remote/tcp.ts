@@ -24,8 +24,7 @@ export function tcpTransport(
     dialTimeoutSec: connect.dialTimeoutSec,
     open: async () => {
       options.signal.throwIfAborted();
-      const socket =
-        connect.type === "tcp" ? connectTcp({ host, port, allowHalfOpen: true }) : openTls(connect, host, port);
+      const socket = connect.type === "tcp" ? connectTcp({ host, port }) : openTls(connect, host, port);
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
       socket.setKeepAlive(true, (options.keepAliveSec * 1000) / 3);
@@ -42,7 +41,7 @@ export function tcpTransport(
 
 function openTls(connect: Extract<Connect, { type: "tls" }>, host: string, port: number): TLSSocket {
   const { ca, cert, key, serverCn } = connect;
-  const socket = connectTcp({ host, port, allowHalfOpen: true });
+  const socket = connectTcp({ host, port });
   return connectTls({
     socket,
     ca: readPem(ca),

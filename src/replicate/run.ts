@@ -4,7 +4,6 @@ import type { PullJob, PushJob } from "../config/config.ts";
 import { type Endpoints, openEndpoints } from "../endpoint/open.ts";
 import { FailedError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
-import { withJobLock } from "../job-lock.ts";
 import type { Event } from "../report/events.ts";
 import { count } from "../report/format.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
@@ -15,17 +14,12 @@ import type { OrderedStep } from "./order.ts";
 import { type FilesystemPlan, planReplication, type ReplicationPlan } from "./plan.ts";
 import { showPlan } from "./show.ts";
 
-export type ReplicationJob = PushJob | PullJob;
+type ReplicationJob = PushJob | PullJob;
 
 /** Steps whose bookkeeping is done together, and how long that may be put off. */
 const WINDOW = { maxSteps: 100, maxDelaySec: 10 };
 
-/** Replicates one job under its lock. */
-export function replicate(job: ReplicationJob, invocation: Invocation): Promise<PhaseResult> {
-  return withJobLock("job", job.name, invocation, () => replicateLocked(job, invocation));
-}
-
-/** As `replicate`, for a caller that holds the job's lock. */
+/** Replicates one job; the caller holds its lock. */
 export async function replicateLocked(job: ReplicationJob, invocation: Invocation): Promise<PhaseResult> {
   const { reporter } = invocation;
   const warn = (message: string) => reporter.emit({ event: "log", level: "warn", job: job.name, message });

@@ -1,4 +1,5 @@
 /** The dry run: the same plan, with estimated sizes, shown instead of done. */
+import type { PullJob, PushJob } from "../config/config.ts";
 import type { Endpoints } from "../endpoint/open.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { relativeName } from "../zfs/version.ts";
@@ -6,10 +7,9 @@ import { describeConflict, summarizeConflict } from "./conflict.ts";
 import { describeReplicationPlan } from "./describe.ts";
 import type { FilesystemPlan, ReplicationPlan } from "./plan.ts";
 import type { Step } from "./plan-steps.ts";
-import type { ReplicationJob } from "./run.ts";
 
 export async function showPlan(
-  job: ReplicationJob,
+  job: PushJob | PullJob,
   plan: ReplicationPlan,
   endpoints: Endpoints,
   invocation: Invocation,
@@ -28,7 +28,7 @@ export async function showPlan(
 
 /** Sizes by dry-run sends, `concurrency.size_estimates` at a time; a size that can't be told is no failure of the plan. */
 async function estimateAll(
-  job: ReplicationJob,
+  job: PushJob | PullJob,
   plan: ReplicationPlan,
   { sender }: Endpoints,
   invocation: Invocation,

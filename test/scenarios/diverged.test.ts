@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { LAST_RECEIVED, Lab, RECEIVER } from "./lab.ts";
+import type { PushJob } from "../../src/config/config.ts";
+import { isClean, push } from "../crash/push.ts";
+import type { ZfsSimulator } from "../sim/simulator.ts";
+import { configOf, LAST_RECEIVED, Lab, RECEIVER } from "./lab.ts";
 
 const REPLICA = `${RECEIVER}/src/a`;
 
@@ -290,5 +293,38 @@ describe("a sender that was rolled back", () => {
     const lab = await rolledBack();
     await lab.succeed(policy("set_aside"));
     expect(lab.replicated("src/a")).toEqual(["3"]);
+  });
+});
+
+describe("a run that dies while it resolves a divergence", () => {
+  /** Names of the receiver's snapshots, of whatever filesystem. */
+  function receiverSnapshots(sim: ZfsSimulator): string[] {
+    const datasets = Object.values(sim.world.pools["dst"]?.datasets ?? {});
+    return datasets.flatMap(({ snapshots }) => snapshots.map(({ name }) => name)).sort();
+  }
+
+  test.each`
+    diverged       | atEnd
+    ${"rollback"}  | ${["1", "2"]}
+    ${"set_aside"} | ${["1", "2", "mine 1", "mine 2"]}
+  `("($diverged) at any operation is followed by one that gets there", async ({ diverged, atEnd }) => {
+    const lab = await diverge();
+    lab.play(`+ "${REPLICA}@mine 2" "${LAST_RECEIVED}"`); // as after a restore of the sender
+    const { config, job } = await configOf(policy(diverged));
+    const scenario = { config, job: job as PushJob };
+    const { length } = (await push(scenario, lab.sim.clone())).runner.operations;
+    expect(length).toBeGreaterThan(8);
+    for (let operation = 0; operation < length; operation++)
+      for (const when of ["before", "after"] as const) {
+        const sim = lab.sim.clone();
+        await push(scenario, sim, new Map([[operation, { kind: "crash", when }]]));
+        const keeps = diverged === "set_aside" ? ["mine 1", "mine 2"] : [];
+        expect(receiverSnapshots(sim)).toEqual(expect.arrayContaining(keeps));
+        sim.nowSec += 60;
+        await push(scenario, sim);
+        const last = await push(scenario, sim);
+        expect([isClean(last), last.runner.mutations]).toEqual([true, 0]);
+        expect(receiverSnapshots(sim)).toEqual(atEnd);
+      }
   });
 });

@@ -116,7 +116,6 @@ describe("guarantee_nothing", () => {
       + "src/a"
       + "src/a@1"`);
     await lab.succeed(protection("nothing"));
-    lab.namesByGuid();
     lab.addBookmark("tentative", PUSH_JOB, "src/a@1");
     lab.play(`
       - "src/a@1"
@@ -226,7 +225,6 @@ describe("SendCompleted is lost", () => {
 
   test("with guarantee_incremental they can be destroyed, and the next run goes on from the tentative cursor", async () => {
     const lab = await lose("incremental");
-    lab.namesByGuid();
     lab.play(`
       - "src/a@1"
       - "src/a@2"
@@ -284,7 +282,6 @@ describe("healing with nothing to send", () => {
       + "src/a@1"
       + "src/a#mine" "src/a@1"`);
     await lab.succeed(protection("nothing"));
-    lab.namesByGuid();
     lab.play('- "src/a@1"');
     await lab.succeed();
     expect(lab.bookmarks("src/a")).toEqual(["mine", cursorAt("1")]);

@@ -92,7 +92,8 @@ function jobsOf({ push, sink, pull, source }: Changes): Keys[] {
   ];
 }
 
-async function configOf(changes: Changes): Promise<{ config: Config; job: PushJob | PullJob }> {
+/** The config of an invocation and its active job. */
+export async function configOf(changes: Changes): Promise<{ config: Config; job: PushJob | PullJob }> {
   const config = await load(JSON.stringify({ global: { lock_dir: "/nowhere" }, jobs: jobsOf(changes) }));
   const job = config.jobs.find((candidate) => candidate.type === "push" || candidate.type === "pull");
   if (job === undefined) throw new Error("no active job");
@@ -101,6 +102,7 @@ async function configOf(changes: Changes): Promise<{ config: Config; job: PushJo
 
 export class Lab {
   readonly sim = new ZfsSimulator({ seed: 7, nowSec: 1_700_000_000 });
+  readonly #nameByGuid = new Map<string, string>();
 
   /** `script`: what is on the pools `src` and `dst` at the start, beside the sink's root. */
   constructor(script = "") {
@@ -111,8 +113,17 @@ export class Lab {
   }
 
   play(script: string): this {
-    play(this.sim, script);
+    for (const line of script.split("\n")) {
+      play(this.sim, line);
+      this.#rememberNames();
+    }
     return this;
+  }
+
+  #rememberNames(): void {
+    for (const pool of Object.values(this.sim.world.pools))
+      for (const { snapshots } of Object.values(pool.datasets))
+        for (const { guid, name } of snapshots) this.#nameByGuid.set(guid, name);
   }
 
   /** One invocation of the push or pull job. */
@@ -159,10 +170,6 @@ export class Lab {
       .sort();
   }
 
-  exists(name: string): boolean {
-    return name in (this.sim.world.pools[name.split("/")[0] ?? ""]?.datasets ?? {});
-  }
-
   dataset(name: string): Dataset {
     const dataset = this.sim.world.pools[name.split("/")[0] ?? ""]?.datasets[name];
     if (dataset === undefined) throw new Error(`no dataset ${name}:\n${this.sim.dump()}`);
@@ -197,27 +204,17 @@ export class Lab {
     );
   }
 
-  /** Bookmarks of a dataset, sorted; a guid in the name is written as the snapshot's `@name`. */
-  bookmarks(name: string, nameByGuid: Readonly<Record<string, string>> = this.namesByGuid()): string[] {
+  /** Bookmarks of a dataset, sorted; a guid in the name is written as the snapshot's `@name`, also of one that is gone. */
+  bookmarks(name: string): string[] {
     return this.dataset(name)
       .bookmarks.map((bookmark) =>
         bookmark.name.replace(/_G_([0-9a-f]{16})_/, (text, hex: string) => {
-          const snapshot = nameByGuid[BigInt(`0x${hex}`).toString()];
-          return snapshot === undefined ? text : `_G_${snapshot}_`;
+          const snapshot = this.#nameByGuid.get(BigInt(`0x${hex}`).toString());
+          return snapshot === undefined ? text : `_G_@${snapshot}_`;
         }),
       )
       .sort();
   }
-
-  /** Names of the snapshots that exist or existed when this was first asked for. */
-  namesByGuid(): Record<string, string> {
-    for (const pool of Object.values(this.sim.world.pools))
-      for (const { snapshots } of Object.values(pool.datasets))
-        for (const { guid, name } of snapshots) this.#names[guid] = `@${name}`;
-    return this.#names;
-  }
-
-  readonly #names: Record<string, string> = {};
 
   /** Makes one of zrepl's bookmarks for a snapshot, for any job. */
   addBookmark(kind: "cursor" | "tentative", job: string, snapshot: string): void {

@@ -183,6 +183,58 @@ describe("a resume token that can't go on", () => {
   });
 });
 
+describe("an interrupted initial send whose snapshot is gone", () => {
+  const gone = (lab: Lab) =>
+    lab.play(`
+      - "src/a@1" "${STEP}"
+      - "src/a@1"
+      + "src/a@2"`);
+
+  test("into nothing: the half-received filesystem goes, the next snapshot is sent in full", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      > "src/a" 3M
+      + "src/a@1"`);
+    await lab.push({ ...cutAfter(MIB), push: { replication: ONE_ATTEMPT } });
+    gone(lab);
+    const pushed = await lab.succeed();
+    expect(pushed.started).toEqual(["src/a full → @2"]);
+    expect(lab.replicated("src/a")).toEqual(["2"]);
+  });
+
+  test("into a placeholder with children: that and they stay, the next snapshot replaces it", async () => {
+    const lab = new Lab(`
+      + "src/a/b"
+      + "src/a/b@1"`);
+    await lab.succeed();
+    lab.play(`
+      > "src/a" 3M
+      + "src/a@1"`);
+    await lab.push({ ...cutAfter(MIB), push: { replication: ONE_ATTEMPT } });
+    expect(lab.replica("src/a").partial).not.toBe(null);
+    gone(lab);
+    const pushed = await lab.succeed();
+    expect(pushed.started).toEqual(["src/a full → @2"]);
+    expect([lab.replicated("src/a"), lab.replicated("src/a/b")]).toEqual([["2"], ["1"]]);
+    expect(lab.replica("src/a").props["zrepl:placeholder"]?.local).toBe("off");
+  });
+
+  test("and nothing else is there: it is cleared up to nothing to do", async () => {
+    const lab = new Lab(`
+      + "src/a"
+      > "src/a" 3M
+      + "src/a@1"`);
+    await lab.push({ ...cutAfter(MIB), push: { replication: ONE_ATTEMPT } });
+    lab.play(`
+      - "src/a@1" "${STEP}"
+      - "src/a@1"`);
+    for (let run = 1; run <= 2; run++) expect((await lab.succeed()).started).toEqual([]);
+    lab.play('+ "src/a@2"');
+    await lab.succeed();
+    expect(lab.replicated("src/a")).toEqual(["2"]);
+  });
+});
+
 describe("a resume token of another encryption policy", () => {
   const ENCRYPTED = `
     + "src/e" encryption=on keyformat=passphrase

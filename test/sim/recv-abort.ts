@@ -10,7 +10,7 @@ export function stopReceivers(world: World, isGone: (receiver: number) => boolea
       const { partial } = dataset;
       if (partial === null || partial.receiver === null || !isGone(partial.receiver)) continue;
       partial.receiver = null;
-      if (!partial.resumable) dropPartial(pool, dataset);
+      if (!partial.keepOnFailure) dropPartial(pool, dataset);
     }
 }
 

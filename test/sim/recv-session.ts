@@ -71,6 +71,7 @@ function newPartial(substream: Substream, base: Content, options: ReceiveOptions
     largeblockok: substream.largeblockok,
     content,
     resumable: options.resumable,
+    keepOnFailure: options.resumable,
     base: null,
     receiver: null,
     referencedBytes: 0,
@@ -124,6 +125,7 @@ export function openSession(
     dataset.partial = newPartial(substream, verdict.from?.content ?? originContent(pool, substream), options);
   if (substream.resume === null) dataset.partial.base = verdict.from?.object ?? null;
   dataset.partial.receiver = receiver;
+  dataset.partial.keepOnFailure = options.resumable;
   // Properties come before the data, and stay when a new filesystem is left half-received.
   if (dataset.inconsistent) storeReceived({ dataset, compound, options }, null);
   return { holder, object: dataset.object, target, substream, options, fromGuid: verdict.from?.guid ?? null, compound };
@@ -181,7 +183,7 @@ export function closeSession(session: Session): KernelProblem["errno"] {
   const problem = endProblem(session);
   partial.receiver = null;
   if (problem !== null) {
-    if (!partial.resumable) dropPartial(pool, dataset);
+    if (!options.resumable) dropPartial(pool, dataset);
     return problem;
   }
   const isNew = dataset.inconsistent;

@@ -281,3 +281,13 @@ test("in a -I stream an empty increment that is there already swallows what come
   expect(transfer(sim, "-I @3 tank/a@5", "back/a")).toBe("0 0: ");
   expect(names(sim, "back/a")).toEqual(["back/a", "back/a@3", "back/a@4"]);
 });
+
+test("a resumed receive without -s loses the saved state when it fails", () => {
+  const sim = world();
+  run(sim, "zfs create back/p");
+  transfer(sim, "tank/a@1", "-s -F back/p", { cutAfterBytes: 2_000_000 });
+  expect(transfer(sim, `-t ${token(sim, "back/p")}`, "back/p")).toContain(
+    "has been modified\nsince most recent snapshot",
+  );
+  expect(token(sim, "back/p")).toBe("-");
+});

@@ -64,8 +64,10 @@ export interface PartialReceive {
   largeblockok: boolean;
   /** Blocks received so far on top of the base. */
   content: Content;
-  /** True when `-s` was given: the state survives the end of the process. */
+  /** True when `-s` was given at the start: there is a token. */
   resumable: boolean;
+  /** True when the receive that runs now has `-s`: the state survives its failure. A resumed one may lack it. */
+  keepOnFailure: boolean;
   /** Object number of the snapshot that the hidden clone `FS/%recv` was made from; null for a new filesystem. */
   base: number | null;
   /** The process that is receiving now, or null. */

@@ -99,3 +99,17 @@ test.each([every10Min, hourly])("after a round, the next one is due exactly at n
     }),
   );
 });
+
+describe("which filesystems a round takes", () => {
+  test.each`
+    what                                              | state                                                | take
+    ${"all if there is no snapshot at all"}           | ${"a: | b: "}                                        | ${["a", "b"]}
+    ${"the late ones"}                                | ${"a: @z_1,1,300 | b: @z_1,2,900"}                   | ${["a"]}
+    ${"and those without a snapshot with the prefix"} | ${"a: @z_1,1,300 | b: @other,2,999 | c: @z_1,3,900"} | ${["a", "b"]}
+    ${"and those whose newest is in the future"}      | ${"a: @z_1,1,300 | b: @z_1,2,9999"}                  | ${["a", "b"]}
+    ${"late within the slack is late"}                | ${"a: @z_1,1,300 | b: @z_1,2,404"}                   | ${["a", "b"]}
+  `("$what", ({ state, take }) => {
+    const decision = isDue(every10Min, filesystems(state), 1000, options);
+    expect("take" in decision && [...decision.take]).toEqual(take);
+  });
+});

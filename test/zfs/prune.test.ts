@@ -82,7 +82,7 @@ describe.skipIf(!mayChangeClock())("the worked examples of zrepl's grid, on both
 });
 
 describe("what is in use, not replicated, or the base of the next increment", () => {
-  const pruning = (keep: readonly object[]) => ({ pruning: { keep_sender: keep, keep_receiver: keep } });
+  const pruning = (keep: readonly object[]) => ({ pruning: { keep_sender: keep, keep_receiver: keep, allow_empty: true } });
   const NOTHING = { type: "regex", regex: "^no such name$" };
 
   beforeAll(async () => {

@@ -43,7 +43,7 @@ test("the whole tree is snapshotted in one txg, volumes too, placeholders not", 
 
 test("one that can't be snapshotted does not cost the others theirs", async () => {
   const site = await tree();
-  const long = `${"x".repeat(230 - site.srcRoot.length)}`;
+  const long = `${"x".repeat(250 - site.srcRoot.length)}`;
   await zfs("create", site.fs(long));
   const ended = await site.run(["snap", "local"]);
   expect(ended.exitCode, ended.stderr).toBe(3);

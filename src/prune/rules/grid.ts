@@ -39,7 +39,8 @@ export function fillGrid(rule: GridRule, snapshots: readonly PruneSnapshot[]): F
 
 /**
  * Puts the matching snapshots into buckets by age and keeps the oldest of each bucket (§5.3). Ages count from the youngest
- * matching snapshot, not from the clock: pruning again, or much later, destroys nothing more.
+ * matching snapshot, not from the clock: pruning again, or much later, destroys nothing more, if the first bucket keeps all.
+ * Otherwise it may give up the youngest snapshot itself, and the buckets shift, as under zrepl.
  */
 export function keepGrid(rule: GridRule, snapshots: readonly PruneSnapshot[]): Kept {
   const matching = snapshots.filter(({ name }) => rule.regex.test(name));
