@@ -175,15 +175,23 @@ function deadLock(path: string): string | undefined {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
   const file = join(path, OWNER_FILE);
   if (stat === undefined || !isProvablyDead(readOwner(file), heartbeatAgeSec(path))) return undefined;
-  const text = fs.existsSync(file) ? fs.readFileSync(file) : "";
-  return `${stat.ino}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  return `${stat.ino}-${createHash("sha256").update(readText(file)).digest("hex").slice(0, 16)}`;
 }
 
 function readOwner(file: string): LockOwner | undefined {
   try {
-    return JSON.parse(fs.readFileSync(file, "utf8")) as LockOwner;
+    return JSON.parse(readText(file)) as LockOwner;
   } catch {
     return undefined;
+  }
+}
+
+/** Empty if there is no such file. */
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch {
+    return "";
   }
 }
 

@@ -86,10 +86,10 @@ function plain(_fate: Fate, text: string): string {
   return text;
 }
 
-/** `held by zrepl_STEP_J_prod` */
+/** `held by zrepl_STEP_J_prod; no rule keeps it` */
 export function heldReason({ userrefs }: PruneSnapshot, tags: readonly string[]): string {
   const by = tags.length === 0 ? count(userrefs, "hold") : tags.join(", ");
-  return `no rule keeps it, but it is held by ${by}`;
+  return `held by ${by}; no rule keeps it`;
 }
 
 const MARKS: Readonly<Record<Fate, string>> = { keep: "K", destroy: "x", held: "h" };

@@ -7,13 +7,19 @@ import { FRAME_PREFIX_BYTES, type Frame, ProtocolError, parseFrameHeader, parseF
 export interface ByteSource {
   /** Exactly `bytes` bytes; undefined at the end of input, before the first of them. @throws {ProtocolError} in the middle */
   readExactly(bytes: number): Promise<Buffer | undefined>;
+  /** When something came last, by `performance.now()`: a large message on a slow line is a sign of life before it is whole. */
+  readonly heardAtMs: number;
 }
 
 const RETRY_MS = 5;
 
 /** Reads a file descriptor without ever reading ahead. A read that waits can't be cancelled. */
 export function fdSource(fd: number): ByteSource {
+  let heardAtMs = performance.now();
   return {
+    get heardAtMs() {
+      return heardAtMs;
+    },
     readExactly: async (bytes) => {
       const buffer = Buffer.alloc(bytes);
       let filled = 0;
@@ -21,6 +27,7 @@ export function fdSource(fd: number): ByteSource {
         const got = await readSome(fd, buffer, filled);
         if (got === 0) return endOfInput(filled);
         filled += got;
+        heardAtMs = performance.now();
       }
       return buffer;
     },
@@ -46,10 +53,14 @@ async function readSome(fd: number, buffer: Buffer, offset: number): Promise<num
 /** Reads a Node stream, which must be paused. The stream itself reads ahead. */
 export function streamSource(stream: Readable): ByteSource {
   let failure: Error | undefined;
+  let heardAtMs = performance.now();
   stream.on("error", (error) => {
     failure = error;
   });
   return {
+    get heardAtMs() {
+      return heardAtMs;
+    },
     readExactly: async (bytes) => {
       if (bytes === 0) return Buffer.alloc(0);
       const chunks: Buffer[] = [];
@@ -58,6 +69,7 @@ export function streamSource(stream: Readable): ByteSource {
         const wanted = Math.min(missing, stream.readableLength);
         const chunk: unknown = wanted > 0 ? stream.read(wanted) : stream.read();
         if (Buffer.isBuffer(chunk)) {
+          heardAtMs = performance.now();
           chunks.push(chunk.subarray(0, missing));
           if (chunk.length > missing) stream.unshift(chunk.subarray(missing));
           missing -= Math.min(missing, chunk.length);

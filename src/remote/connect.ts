@@ -51,24 +51,34 @@ async function openRemote<T>(
 ): Promise<Remote<T>> {
   const keepAliveSec = keepAliveOf(connect);
   const transport = openTransport(connect, { ...options, keepAliveSec });
-  const hello: Hello = {
+  const newHello = (): Hello => ({
     role,
     session: randomBytes(16).toString("hex"),
     driver: `${hostname()}:${options.runDir}:${options.job}`.slice(-200),
     keepAliveSec,
     lockWaitSec: options.lockWaitSec,
-  };
+  });
+  const open = async (hello: Hello) => Session.open({ transport, hello, warn: options.warn });
   try {
-    const session = await Session.open({ transport, hello, warn: options.warn });
-    const { welcome } = session;
+    const hello = newHello();
+    const remote: RemoteOptions = {
+      session: await open(hello),
+      transport,
+      hello,
+      reopen: async () => {
+        remote.hello = newHello();
+        remote.session = await open(remote.hello);
+      },
+    };
+    const { welcome } = remote.session;
     const { root } = welcome;
     return {
-      endpoint: build({ session, transport, hello }),
+      endpoint: build(remote),
       peer: transport.peer,
       welcome,
       nameOf: (filesystem) => `${transport.peer}:${root === "" ? "" : `${root}/`}${filesystem}`,
       close: async () => {
-        await session.close();
+        await remote.session.close();
         await transport.close();
       },
     };

@@ -3,12 +3,16 @@ import type { DestroyFailure, DestroyRequest, FilesystemFailures, SideListing } 
 import { list } from "./checks.ts";
 import { destroyFailure, encodeDestroy, failureList, ListingReader } from "./message.ts";
 import { fromWire, printable } from "./remote-error.ts";
+import type { RemoteOptions } from "./remote-receiver.ts";
 import type { Answer, Session } from "./session.ts";
 
 /** Snapshots of one question, so that a message stays small. */
 const DESTROY_BATCH = 5_000;
 
-export async function listRemotely(session: Session): Promise<SideListing> {
+/** Listing is how every attempt begins: a session that was lost is opened again here. */
+export async function listRemotely(remote: RemoteOptions): Promise<SideListing> {
+  if (remote.session.lost.aborted) await remote.reopen?.();
+  const { session } = remote;
   const reader = new ListingReader();
   await session.call("list", {}, { onItem: (item) => reader.item(item) });
   return {

@@ -20,10 +20,13 @@ import { ConnectionLostError, fromWire, printable, wireError } from "./remote-er
 import type { Session } from "./session.ts";
 import { LIMITS } from "./wire.ts";
 
+/** The session in use; a new one takes the place of one that is lost. */
 export interface RemoteOptions {
-  readonly session: Session;
+  session: Session;
   readonly transport: Transport;
-  readonly hello: Hello;
+  hello: Hello;
+  /** Connects again after the session was lost. @throws as `Session.open` */
+  reopen?(): Promise<void>;
 }
 
 export class RemoteReceiver implements Receiver {
@@ -36,7 +39,7 @@ export class RemoteReceiver implements Receiver {
   }
 
   list(): Promise<SideListing> {
-    return listRemotely(this.#options.session);
+    return listRemotely(this.#options);
   }
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<readonly DestroyFailure[]> {
@@ -47,7 +50,7 @@ export class RemoteReceiver implements Receiver {
   async openReceive(request: StepRequest): Promise<OpenStream> {
     let failure: StreamFailure | undefined;
     const note = (error: Error) => {
-      failure = { error, cause: onlyNoticed(error) ? "peer" : "own" };
+      failure ??= { error, cause: onlyNoticed(error) ? "peer" : "own" };
     };
     return {
       end: {

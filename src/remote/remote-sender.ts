@@ -35,7 +35,7 @@ export class RemoteSender implements Sender {
   }
 
   list(): Promise<SideListing> {
-    return listRemotely(this.#options.session);
+    return listRemotely(this.#options);
   }
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<readonly DestroyFailure[]> {

@@ -114,12 +114,15 @@ interface Context extends ServeOptions {
 }
 
 async function session(context: Context): Promise<void> {
-  const { hello, incoming, job, runner, abort, signal, onBug } = context;
+  const { hello, incoming, job, runner, abort, signal, onBug, log } = context;
   const lock = new ClientLock(lockOptions(context));
   await incoming.write(encodeFrame({ welcome: welcome(context) }));
   const { source, output } = incoming.toSession();
   try {
-    const served = openServed(context);
+    const served = openServed(context, (message) => {
+      log("warn", message);
+      output.write(encodeFrame({ log: { level: "warn", message: message.slice(0, MAX_LOG) } }));
+    });
     await serveSession({ job, served, hello, runner, source, output, lock: () => lock.ensure(), abort, signal, onBug });
   } catch (error) {
     throw new ReportedError(error instanceof Error ? error.message : String(error), { cause: error });
@@ -130,7 +133,7 @@ async function session(context: Context): Promise<void> {
 }
 
 async function stream(context: Context): Promise<void> {
-  const { hello, incoming, job, runner, sideLine } = context;
+  const { hello, incoming, job, runner, sideLine, log } = context;
   const step = hello.stream;
   if (step === undefined) throw new Error("a stream without a step");
   requirePermission(job, hello.role === "sink" ? "receive" : "send");
@@ -141,7 +144,14 @@ async function stream(context: Context): Promise<void> {
   };
   try {
     await underSession(lockOptions(context), () =>
-      serveStream({ served: openServed(context), step, incoming, runner, welcome: welcomed, onSourceLine: sideLine }),
+      serveStream({
+        served: openServed(context, (message) => log("warn", message)),
+        step,
+        incoming,
+        runner,
+        welcome: welcomed,
+        onSourceLine: sideLine,
+      }),
     );
   } catch (error) {
     if (!isStream) throw error;
@@ -167,8 +177,10 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
   };
 }
 
-function openServed({ job, entrance, runner, log }: Context): Served {
-  const warn = (message: string) => log("warn", message);
+/** Of a message for the client's log. */
+const MAX_LOG = 60_000;
+
+function openServed({ job, entrance, runner }: Context, warn: (message: string) => void): Served {
   if (job.type === "source") {
     const { name, filesystems: filter, send } = job;
     return { role: "source", endpoint: new LocalSender({ runner, job: name, filter, send, warn }) };

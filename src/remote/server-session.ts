@@ -80,7 +80,6 @@ export async function serveSession(options: ServerSessionOptions): Promise<void>
 class ServerSession {
   readonly #options: ServerSessionOptions;
   readonly #open = new Map<number, Promise<void>>();
-  #heardAtMs = performance.now();
   #hasListed = false;
 
   constructor(options: ServerSessionOptions) {
@@ -91,7 +90,7 @@ class ServerSession {
     const { source, hello, abort, signal } = this.#options;
     const keepAliveMs = hello.keepAliveSec * 1000;
     const pulse = setInterval(() => {
-      if (performance.now() - this.#heardAtMs > keepAliveMs)
+      if (performance.now() - source.heardAtMs > keepAliveMs)
         abort(new ConnectionLostError(`the client has been silent for ${hello.keepAliveSec} s`));
     }, keepAliveMs / 4);
     const stopped = aborted(signal);
@@ -100,7 +99,6 @@ class ServerSession {
       for (;;) {
         const frame = await Promise.race([readFrame(source), stopped]);
         if (frame === undefined) break;
-        this.#heardAtMs = performance.now();
         this.#hear(frame);
       }
       if (this.#open.size > 0) abort(new ConnectionLostError("the client is gone"));

@@ -1,5 +1,5 @@
 /** The active side's session: questions and answers over one connection, and a pulse that tells whether it lives. */
-import { readFrame } from "./byte-source.ts";
+import { type ByteSource, readFrame } from "./byte-source.ts";
 import { integer, list, object, oneOf, text } from "./checks.ts";
 import type { Connection, Transport } from "./connection.ts";
 import { connect, type Hello, type Welcome } from "./handshake.ts";
@@ -48,24 +48,25 @@ const anyId = integer(1, Number.MAX_SAFE_INTEGER);
 export class Session {
   readonly welcome: Welcome;
   readonly #connection: Connection;
+  readonly #source: ByteSource;
   readonly #options: SessionOptions;
   readonly #pending = new Map<number, Pending>();
   readonly #lost = new AbortController();
   #nextId = 1;
-  #heardAtMs = performance.now();
   readonly #pulse: NodeJS.Timeout;
 
   /** @throws {ConnectError | ProtocolError | RemoteError} */
   static async open(options: SessionOptions): Promise<Session> {
     const { connection, source, welcome } = await connect(options.transport, options.hello);
-    const session = new Session(options, connection, welcome);
-    void session.#listen(() => readFrame(source));
+    const session = new Session(options, connection, source, welcome);
+    void session.#listen();
     return session;
   }
 
-  private constructor(options: SessionOptions, connection: Connection, welcome: Welcome) {
+  private constructor(options: SessionOptions, connection: Connection, source: ByteSource, welcome: Welcome) {
     this.#options = options;
     this.#connection = connection;
+    this.#source = source;
     this.welcome = welcome;
     const intervalMs = (options.hello.keepAliveSec * 1000) / 3;
     this.#pulse = setInterval(() => this.#beat(), intervalMs);
@@ -105,7 +106,7 @@ export class Session {
   }
 
   #beat(): void {
-    const silentSec = (performance.now() - this.#heardAtMs) / 1000;
+    const silentSec = (performance.now() - this.#source.heardAtMs) / 1000;
     const { keepAliveSec } = this.#options.hello;
     if (silentSec > keepAliveSec) {
       this.#lose(
@@ -115,12 +116,11 @@ export class Session {
     } else if (!this.#lost.signal.aborted) this.#connection.output.write(encodeFrame({ ping: true }));
   }
 
-  async #listen(next: () => Promise<Frame | undefined>): Promise<void> {
+  async #listen(): Promise<void> {
     try {
       for (;;) {
-        const frame = await next();
+        const frame = await readFrame(this.#source);
         if (frame === undefined) break;
-        this.#heardAtMs = performance.now();
         this.#hear(frame);
       }
       const { problem } = await this.#connection.ended;

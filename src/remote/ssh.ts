@@ -55,16 +55,19 @@ export function buildSshArgv(
 export function sshTransport(connect: SshConnect, options: TransportOptions): Transport {
   const children = new ChildRegistry(options.signal);
   const dir = privateDirectory(options.runDir);
-  let isFirst = true;
+  let master: ChildProcess | undefined;
+  let masters = 0;
   const peer = `${connect.user}@${connect.host}`;
   return {
     peer,
     dialTimeoutSec: connect.dialTimeoutSec,
     open: async () => {
       options.signal.throwIfAborted();
-      const purpose = { master: isFirst, controlPath: join(dir, "ssh"), keepAliveSec: options.keepAliveSec };
-      isFirst = false;
+      const isMaster = master === undefined || master.exitCode !== null || master.signalCode !== null;
+      if (isMaster) masters++;
+      const purpose = { master: isMaster, controlPath: join(dir, String(masters)), keepAliveSec: options.keepAliveSec };
       const child = start(buildSshArgv(connect, purpose), options.env);
+      if (isMaster) master = child;
       children.add(child);
       return childConnection(child, connect);
     },
@@ -164,7 +167,12 @@ function isUsable(dir: string): boolean {
 function removeOrphans(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = Number(/^zr-ssh-(\d+)-/.exec(name)?.[1] ?? 0);
-    if (pid > 0 && !processExists(pid)) rmSync(join(parent, name), { recursive: true, force: true });
+    if (pid === 0 || processExists(pid)) continue;
+    try {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    } catch {
+      // another user's
+    }
   }
 }
 

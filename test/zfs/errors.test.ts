@@ -20,7 +20,7 @@ const stream = (name: string) => join(pool.dir, name);
 
 /**
  * `src/a b`: @1, @2, @3 and #1; @3 has a hold, @2 a clone. `dst/copy` has @1, `dst/locked` is encrypted and its key is
- * not loaded, `dst/small` can hold 2 MiB.
+ * not loaded, `dst/small` can hold 1 MiB.
  */
 beforeAll(async () => {
   pool = await newPool({ mountpoint: true, args: ["-O", "compression=off"] });
@@ -56,7 +56,7 @@ beforeAll(async () => {
   await execa("bash", ["-c", `zfs send -w '${dst}/locked@1' | cat >'${stream("raw")}'`]);
   await zfs("unmount", `${dst}/locked`);
   await zfs("unload-key", `${dst}/locked`);
-  await zfs("create", "-o", "quota=2M", `${dst}/small`);
+  await zfs("create", "-o", "quota=1M", `${dst}/small`);
 });
 
 afterAll(() => abort.abort(new Error("the tests are over")));

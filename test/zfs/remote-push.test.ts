@@ -73,4 +73,44 @@ describe("push over ssh", () => {
     expect(third).toMatchObject({ exitCode: 0 });
     expect(host.sessions()).toBe(5);
   });
+
+  test("two clients at once, each below its own filesystem", async () => {
+    const { from, client, host, to } = await pushSetup({ noise: "Welcome! " });
+    const second = writeConfig(from.dir, "bob", {
+      global: { lock_dir: join(from.dir, "lock-bob") },
+      jobs: [
+        {
+          type: "push",
+          name: "push",
+          connect: host.connect("bob"),
+          filesystems: { [`${from.name}/data<`]: true },
+          snapshotting: { type: "manual" },
+          pruning: keep,
+        },
+      ],
+    });
+    await zfs("create", `${from.name}/data`);
+    writeFileSync(join(from.dir, "mnt/data/large"), Buffer.alloc(4 << 20, 7));
+    await zfs("snapshot", `${from.name}/data@one`);
+    const runs = await Promise.all([zreplRun(client, "push", "push"), zreplRun(second, "push", "push")]);
+    for (const { exitCode, output } of runs) expect(exitCode, output).toBe(0);
+    for (const name of ["alice", "bob"])
+      expect(await guid(`${to.name}/sink/${name}/${from.name}/data@one`)).toBe(await guid(`${from.name}/data@one`));
+  });
+
+  test("encrypted filesystems go raw; the sink never has the key", async () => {
+    const { from, client, received } = await pushSetup({ push: { send: { encrypted: true } } });
+    const key = join(from.dir, "key");
+    writeFileSync(key, "0123456789abcdef0123456789abcdef");
+    const encryption = ["encryption=aes-256-gcm", "keyformat=raw", `keylocation=file://${key}`];
+    await zfs("create", ...encryption.flatMap((property) => ["-o", property]), `${from.name}/data`);
+    writeFileSync(join(from.dir, "mnt/data/large"), Buffer.alloc(3 << 20, 7));
+    for (const snapshot of ["one", "two"]) {
+      await zfs("snapshot", `${from.name}/data@${snapshot}`);
+      const { exitCode, output } = await zreplRun(client, "push", "push");
+      expect(exitCode, output).toBe(0);
+      expect(await guid(`${received}@${snapshot}`)).toBe(await guid(`${from.name}/data@${snapshot}`));
+    }
+    expect(await zfs("get", "-Hpo", "value", "encryption,keystatus", received)).toBe("aes-256-gcm\nunavailable");
+  });
 });

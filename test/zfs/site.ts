@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect } from "vitest";
 import type { Event } from "../../src/report/events.ts";
-import { type TestPool, trackPools, zfs } from "./pool.ts";
+import { type TestPool, trackPools, zfs, zpool } from "./pool.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/zrepl-run.js", import.meta.url));
 
@@ -277,6 +277,7 @@ export async function property(dataset: string, name: string): Promise<string> {
 /** Everything at and below some roots that zrepl-run could change: datasets, versions, tokens, holds, properties that were set. */
 export async function everything(...roots: readonly string[]): Promise<string> {
   const columns = "name,type,guid,createtxg,creation,userrefs,receive_resume_token,encryption,used,written";
+  await zpool("sync", ...new Set(roots.map((root) => root.split("/", 1)[0] ?? ""))); // else `used` may follow later
   const listing = await zfs("list", "-Hp", "-r", "-t", "all", "-o", columns, ...roots);
   const get = ["get", "-Hp", "-r", "-s", "local,received", "-o", "name,property,value,source", "all"];
   const set = await zfs(...get, ...roots);
