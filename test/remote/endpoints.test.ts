@@ -4,7 +4,7 @@ import type { ConfirmedStep, Receiver, Sender, StepRequest } from "../../src/end
 import { LocalReceiver } from "../../src/endpoint/local-receiver.ts";
 import { LocalSender } from "../../src/endpoint/local-sender.ts";
 import { guardedRecv } from "../../src/remote/guarded-recv.ts";
-import { RemoteReceiver } from "../../src/remote/remote-receiver.ts";
+import { type RemoteOptions, RemoteReceiver } from "../../src/remote/remote-receiver.ts";
 import { RemoteSender } from "../../src/remote/remote-sender.ts";
 import { Session } from "../../src/remote/session.ts";
 import type { FilesystemVersion } from "../../src/zfs/version.ts";
@@ -228,4 +228,30 @@ describe.each([
     await both.receiver.setAside("src/data", ".diverged-1");
     expect(both.sim.exec(["zfs", "list", `dst/sink/${CLIENT}/src/data.diverged-1@one`]).exitCode).toBe(0);
   });
+});
+
+test("a session that was lost is opened again for the next attempt, and takes its own lock over", async () => {
+  const sim = world(DATA);
+  const rig = new Rig(sim);
+  cleanups.push(() => rig.dispose());
+  const transport = rig.transport();
+  const open = (session: ReturnType<typeof hello>) =>
+    Session.open({ transport, hello: session, warn: () => undefined });
+  const first = hello("sink");
+  const remoteOptions: RemoteOptions = {
+    session: await open(first),
+    transport,
+    hello: first,
+    reopen: async () => {
+      remoteOptions.hello = hello("sink");
+      remoteOptions.session = await open(remoteOptions.hello);
+    },
+  };
+  const receiver = new RemoteReceiver(remoteOptions);
+  await receiver.list();
+  rig.killAll();
+  await expect(receiver.clearResumeState("src/data")).rejects.toMatchObject({ temporary: true });
+  await receiver.list();
+  await receiver.clearResumeState("src/data");
+  await remoteOptions.session.close();
 });

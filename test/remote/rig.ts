@@ -38,6 +38,7 @@ export class Rig {
   readonly log: string[] = [];
   /** Connections that were made. */
   connections = 0;
+  readonly #kills: (() => void)[] = [];
   readonly #options: RigOptions;
   readonly #config: Promise<Config>;
 
@@ -95,7 +96,13 @@ export class Rig {
       up.destroy();
       down.destroy();
     };
+    this.#kills.push(kill);
     return { input: down, output: up, ended, kill };
+  }
+
+  /** Cuts all connections. */
+  killAll(): void {
+    for (const kill of this.#kills.splice(0)) kill();
   }
 
   transport(): Transport {
