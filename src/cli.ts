@@ -4,8 +4,8 @@ import { hideBin } from "yargs/helpers";
 import yargs from "yargs/yargs";
 import type { GlobalOptions } from "./cli-options.ts";
 import { addConfigcheck } from "./commands/configcheck.ts";
-import { durationSec } from "./commands/options.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { durationSec } from "./commands/options.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addPull } from "./commands/pull.ts";
 import { addPush } from "./commands/push.ts";
@@ -66,7 +66,18 @@ function program(args: readonly string[]) {
     });
   // yargs gives every option in camelCase too; its types know that only at the handlers
   const typed = cli as unknown as Argv<GlobalOptions>;
-  const commands = [addRun, addSnap, addPush, addPull, addPrune, addConfigcheck, addStdinserver, addDoctor, addTest, addVersion];
+  const commands = [
+    addRun,
+    addSnap,
+    addPush,
+    addPull,
+    addPrune,
+    addConfigcheck,
+    addStdinserver,
+    addDoctor,
+    addTest,
+    addVersion,
+  ];
   for (const add of commands) add(typed);
   return cli
     .version(version)

@@ -50,9 +50,9 @@ function surroundings(
   { debug, socket }: StdinserverOptions,
   controller: AbortController,
 ): Omit<ServeOptions, keyof Client> {
-  const { stderr } = process;
-  // a login that is not root's often lacks the directories where zfs is
-  const env = { ...process.env, PATH: `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/local/sbin:/usr/sbin:/sbin` };
+  const { env: inherited, stderr } = process;
+  // the PATH of a login that is not root's often lacks the directories where zfs is
+  const env = { ...inherited, PATH: `${inherited["PATH"] ?? "/usr/bin:/bin"}:/usr/local/sbin:/usr/sbin:/sbin` };
   const { signal } = controller;
   const onCommand = (argv: readonly string[]) => {
     if (debug) stderr.write(`zrepl-run: run ${argv.join(" ")}\n`);

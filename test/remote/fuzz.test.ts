@@ -62,10 +62,19 @@ function outside(sim: ZfsSimulator, mine: (dataset: string) => boolean): string 
   );
 }
 
-/** Sends, hangs up, and waits for the server's end. @returns what it said after its greeting */
-async function attack(served: Served, bytes: readonly Buffer[]): Promise<Frame[]> {
+/**
+ * Sends, waits for the answers to the questions `ids`, hangs up, and waits for the server's end.
+ * @returns what it said after its greeting
+ */
+async function attack(served: Served, bytes: readonly Buffer[], ids: readonly number[] = []): Promise<Frame[]> {
   const source = streamSource(served.input);
   const frames: Frame[] = [];
+  const waiting = new Set(ids);
+  let answered: () => void = () => undefined;
+  const all = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  if (waiting.size === 0) answered();
   const listening = (async () => {
     for (let newlines = 0; newlines < 2; ) {
       const byte = await source.readExactly(1);
@@ -76,13 +85,15 @@ async function attack(served: Served, bytes: readonly Buffer[]): Promise<Frame[]
       const frame = await readFrame(source);
       if (frame === undefined) return;
       frames.push(frame);
+      if (!("items" in frame.header)) waiting.delete(Number(frame.header["id"]));
+      if (waiting.size === 0) answered();
     }
-  })();
+  })().finally(answered);
   for (const chunk of bytes) if (!served.output.destroyed) served.output.write(chunk);
+  const hang = delay(10_000, "hang", { ref: false });
+  expect(await Promise.race([all, hang])).not.toBe("hang");
   served.output.end();
-  const hang = delay(10_000, "hang");
-  const how = await Promise.race([served.ended, hang]);
-  expect(how).not.toBe("hang");
+  expect(await Promise.race([served.ended, hang])).not.toBe("hang");
   await listening;
   return frames;
 }
@@ -90,41 +101,53 @@ async function attack(served: Served, bytes: readonly Buffer[]): Promise<Frame[]
 const validHello = (role: "sink" | "source") => Buffer.concat([clientGreeting(), encodeFrame({ hello: hello(role) })]);
 
 const hostileName = fc.oneof(
-  fc.constantFrom(
-    "backup",
-    "data",
-    "src/data",
-    "src/secret",
-    "../bob/backup",
-    "backup/../../bob/backup",
-    "/dst/outside",
-    "dst/outside",
-    "bob/backup",
-    ".",
-    "..",
-    "",
-    "backup@one",
-    "backup#x",
-    "-r",
-    "-R",
-    "--",
-    "a b",
-    "a;reboot",
-    "$(reboot)",
-    "a\nb",
-    "a\u0000b",
-    "%recv",
-    "backup/%recv",
-    "x".repeat(256),
-    `${"a/".repeat(100)}b`,
-    "backup//x",
-    "backup/",
-    "ｂackup",
-    "__proto__",
-    "constructor",
-  ),
-  fc.string({ maxLength: 40 }),
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom("backup", "src/data", "../bob/backup", "src/secret", "src", "new", "new/child"),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      "backup",
+      "data",
+      "src/data",
+      "src/secret",
+      "../bob/backup",
+      "backup/../../bob/backup",
+      "/dst/outside",
+      "dst/outside",
+      "bob/backup",
+      ".",
+      "..",
+      "",
+      "backup@one",
+      "backup#x",
+      "-r",
+      "-R",
+      "--",
+      "a b",
+      "a;reboot",
+      "$(reboot)",
+      "a\nb",
+      "a\u0000b",
+      "%recv",
+      "backup/%recv",
+      "x".repeat(256),
+      `${"a/".repeat(100)}b`,
+      "backup//x",
+      "backup/",
+      "ｂackup",
+      "__proto__",
+      "constructor",
+    ),
+  },
+  { weight: 1, arbitrary: fc.string({ maxLength: 40 }) },
 );
+
+/** Mostly what is expected there, so that most of a question is right and one thing is wrong. */
+function mostly<T>(right: T, ...wrong: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof({ weight: 12, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: fc.constantFrom(...wrong) });
+}
 
 const hostileGuid = fc.oneof(
   fc.constantFrom(
@@ -152,33 +175,39 @@ function hostileVersion(sim: ZfsSimulator) {
     .oneof({ weight: 2, arbitrary: fc.constantFrom(...real) }, { weight: 1, arbitrary: forged })
     .chain((version) =>
       fc.record({
-        kind: fc.constantFrom("snapshot", "snapshot", "snapshot", "bookmark", "filesystem"),
+        kind: mostly("snapshot", "bookmark", "filesystem"),
         name: fc.constant(version.name),
         guid: fc.constant(version.guid),
-        createtxg: fc.oneof(hostileGuid, fc.constant("5")),
-        creationSec: fc.constantFrom(0, 1_700_000_000, -1, 1.5),
-        userrefs: fc.constantFrom(0, 0, 0, -1),
+        createtxg: fc.oneof({ weight: 8, arbitrary: fc.constant("5") }, { weight: 1, arbitrary: hostileGuid }),
+        creationSec: mostly(1_700_000_000, 0, -1, 1.5),
+        userrefs: mostly(0, -1, 7),
       }),
     );
 }
 
 const hostileToken = fc.oneof(
-  fc.constant(undefined),
+  { weight: 8, arbitrary: fc.constant(undefined) },
   fc.constantFrom("1-1-1-1", "-t", "1-ab", "", "1-c753c3ddf-c0-789c636064000310a500c4ec50360710e72765a526973"),
   fc.string(),
 );
 
-const guarantee = fc.constantFrom("guarantee_resumability", "guarantee_incremental", "guarantee_nothing", "nothing");
+const guarantee = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom("guarantee_resumability", "guarantee_incremental", "guarantee_nothing") },
+  { weight: 1, arbitrary: fc.constant("nothing") },
+);
 
 function hostileStep(sim: ZfsSimulator) {
   const version = hostileVersion(sim);
   return fc.record({
     filesystem: hostileName,
-    type: fc.constantFrom("filesystem", "filesystem", "volume", "snapshot"),
+    type: mostly("filesystem", "volume", "snapshot"),
     from: fc.option(version, { nil: undefined }),
     to: version,
     resumeToken: hostileToken,
-    via: fc.oneof(fc.constant([]), fc.array(version, { maxLength: 3 })),
+    via: fc.oneof(
+      { weight: 5, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.array(version, { maxLength: 3 }) },
+    ),
     guarantee,
   });
 }
@@ -315,7 +344,9 @@ describe("a client of a sink", { timeout }, () => {
       fc.asyncProperty(fc.array(hostileCall(rig.sim), { minLength: 1, maxLength: 6 }), async (calls) => {
         rig.sim.world = JSON.parse(pristine) as typeof rig.sim.world;
         const frames = calls.map(([call, args], i) => encodeFrame({ id: i + 1, call, args }, Buffer.from("junk")));
-        await attack(rig.serve(), [validHello("sink"), ...frames]);
+        const list = encodeFrame({ id: 99, call: "list", args: {} });
+        const ids = calls.map((_, i) => i + 1);
+        await attack(rig.serve(), [validHello("sink"), list, ...frames], ids);
         expect(outside(rig.sim, isMine)).toBe(before);
         expect(rig.bugs).toEqual([]);
       }),
@@ -331,7 +362,9 @@ describe("a client of a sink", { timeout }, () => {
       fc.asyncProperty(fc.array(hostileCall(rig.sim), { minLength: 1, maxLength: 6 }), async (calls) => {
         rig.sim.world = JSON.parse(pristine) as typeof rig.sim.world;
         const frames = calls.map(([call, args], i) => encodeFrame({ id: i + 1, call, args }));
-        await attack(rig.serve(), [validHello("sink"), ...frames]);
+        const list = encodeFrame({ id: 99, call: "list", args: {} });
+        const ids = calls.map((_, i) => i + 1);
+        await attack(rig.serve(), [validHello("sink"), list, ...frames], ids);
         const names = rig.sim.world.pools["dst"]?.datasets[backup]?.snapshots.map(({ name }) => name);
         expect(names?.slice(0, 2)).toEqual(["one", "two"]);
         expect(rig.bugs).toEqual([]);
@@ -353,7 +386,8 @@ describe("a client of a source", { timeout }, () => {
         rig.sim.world = JSON.parse(pristine) as typeof rig.sim.world;
         const list = encodeFrame({ id: 99, call: "list", args: {} });
         const frames = calls.map(([call, args], i) => encodeFrame({ id: i + 1, call, args }));
-        const answers = await attack(rig.serve(), [validHello("source"), list, ...frames]);
+        const ids = [99, ...calls.map((_, i) => i + 1)];
+        const answers = await attack(rig.serve(), [validHello("source"), list, ...frames], ids);
         expect(outside(rig.sim, isMine)).toBe(before);
         const listed = JSON.stringify(answers.map(({ header }) => header["items"]));
         expect(listed).not.toContain(`"${secretGuid}"`);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasOwnClock } from "./guest.ts";
@@ -27,7 +27,7 @@ async function takeSnapshots(site: Site, path: string, names: readonly string[])
 describe("10,000 snapshots over 100 filesystems", () => {
   let site: Site;
   const snapshots = async (count: number) => {
-    for (let i = 0; i < count; i++) await zfs("snapshot", "-r", `${site.srcRoot}@zrepl_20260101_000000_${i}`);
+    for (let i = 0; i < count; i++) await zfs("snapshot", "-r", `${site.srcRoot}@zrepl_${String(i).padStart(3, "0")}`);
     await zfs("destroy", `${site.srcRoot}@%`);
   };
 
@@ -45,7 +45,7 @@ describe("10,000 snapshots over 100 filesystems", () => {
     expect(eventsOf(ended, "snapshotDestroyed")).toHaveLength(10_000);
     expect(commands(ended)).toContain("zfs program");
     expect(commands(ended).length).toBeLessThanOrEqual(10);
-    expect(await snapshotsOf(site.fs("fs99"))).toEqual(["zrepl_20260101_000000_100"]);
+    expect(await snapshotsOf(site.fs("fs99"))).toEqual(["zrepl_100"]);
     const again = await site.succeed(["prune", "local"]);
     expect(eventsOf(again, "snapshotDestroyed")).toEqual([]);
   });
@@ -56,6 +56,7 @@ describe("10,000 snapshots over 100 filesystems", () => {
     await zfs("allow", "-u", String(uid), "destroy,mount", site.srcRoot);
     chmodSync(site.src.dir, 0o755);
     chmodSync(site.dir, 0o777);
+    rmSync(join(site.dir, "locks"), { recursive: true, force: true }); // root's
     const before = lines(await zfs("list", "-Hr", "-t", "snapshot", "-o", "name", site.srcRoot)).length;
     const ended = await site.run(["prune", "--log-level", "debug", "local"], {
       uid,

@@ -1,0 +1,3 @@
+import { crashEverywhere } from "./suite.ts";
+
+crashEverywhere(1);
