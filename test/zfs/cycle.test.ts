@@ -129,7 +129,7 @@ test.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))(
   },
 );
 
-test("then there is nothing left to do, and no zfs process more than three listings is started", async () => {
+test("then there is nothing left to do, and no more than four zfs processes are started to find out", async () => {
   const again = await site.succeed(["push", "--log-level", "debug", PUSH_JOB]);
   expect(eventsOf(again, "stepStarted")).toEqual([]);
   const commands = eventsOf(again, "log").filter(({ message }) => message.startsWith("run zfs "));

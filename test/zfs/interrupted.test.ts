@@ -23,7 +23,7 @@ import {
 const STEP = `zrepl_STEP_J_${PUSH_JOB}`;
 const LAST_RECEIVED = `zrepl_last_received_J_${SINK_JOB}`;
 const MIB = 1 << 20;
-const SLOW: Changes = { push: { send: { bandwidth_limit: { max: "5 MiB" } } } };
+const SLOW: Changes = { push: { send: { bandwidth_limit: { max: "2 MiB" } } } };
 
 const newSite = trackSites(1024);
 let site: Site;
@@ -45,7 +45,7 @@ beforeEach(async () => {
 async function startAndWait(): Promise<Running> {
   const running = site.start(["push", PUSH_JOB]);
   await running.event("stepStarted");
-  await sleep(800);
+  await sleep(1500);
   return running;
 }
 
@@ -166,7 +166,7 @@ describe("a signal in mid-stream", () => {
 });
 
 test("a time limit stops the transfer cleanly: exit 1, and the next run sends only the rest", async () => {
-  const ended = await site.run(["push", "--time-limit", "2s", PUSH_JOB]);
+  const ended = await site.run(["push", "--time-limit", "4s", PUSH_JOB]);
   expect(ended.stderr).toContain("the time limit is over");
   expect(ended.exitCode).toBe(1);
   expect(site.zfsProcesses()).toEqual([]);

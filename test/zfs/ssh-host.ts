@@ -142,13 +142,11 @@ async function waitForPort(port: number, log: () => string): Promise<void> {
 
 /** Runs `zrepl-run`; never rejects. */
 export async function zreplRun(config: string, ...args: string[]) {
-  const startMs = Date.now();
   const result = await execa(process.execPath, [program, "-c", config, ...args], {
     reject: false,
     stdin: "ignore",
     all: true,
   });
-  if (process.env["DEBUG_REMOTE"]) console.log(args, Date.now() - startMs, result.all);
   return { exitCode: result.exitCode, output: result.all ?? "" };
 }
 
