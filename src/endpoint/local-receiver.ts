@@ -1,12 +1,12 @@
 /** The receiver on this host's ZFS: everything it touches is below its root. */
 import type { RecvOptions } from "../config/config.ts";
-import { EXIT, FailedError, ZreplRunError } from "../errors.ts";
+import { FailedError } from "../errors.ts";
 import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions, listDatasets } from "../zfs/list.ts";
-import { ancestorsOf, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
+import { ancestorsOf, filesystemNameProblem, isBelow } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
@@ -26,6 +26,7 @@ import type {
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
 import { type ObservedFilesystem, observe } from "./observe.ts";
+import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
 import { applicableProperties } from "./zvol-properties.ts";
 
@@ -342,51 +343,4 @@ function targetOf({ isPlaceholder, resumeToken, versions, holds }: ObservedFiles
   const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
   const hasVersions = versions.some(({ kind }) => kind === "snapshot");
   return { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) };
-}
-
-/** Nothing is in the way any more: the next attempt will do. */
-class PlaceholderDestroyedError extends ZreplRunError {
-  readonly exitCode = EXIT.failed;
-  readonly temporary = true;
-
-  constructor(target: string) {
-    super(
-      `the empty placeholder ${target} could not be replaced by a filesystem of another encryption, and was destroyed`,
-    );
-  }
-}
-
-function wrongGuid(snapshot: string, expected: string, found: string | undefined): FailedError {
-  return new FailedError(
-    found === undefined
-      ? `${snapshot} is not there after a receive that reported success`
-      : `receive request's \`To\` version does not match what we received in the stream: ${snapshot} has guid ${found}, not ${expected}`,
-  );
-}
-
-function recvHint(target: string, stderr: string): { hint: string } | undefined {
-  const name = shellName(target);
-  const beside = shellName(`${target}.new`);
-  if (/has been modified\s+since most recent snapshot/.test(stderr))
-    return {
-      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${shellName(`${target}@NEWEST`)}, and keep it unchanged with: zfs set readonly=on ${name}`,
-    };
-  if (/cannot be used to destroy an encrypted filesystem/.test(stderr))
-    return {
-      hint: `${name} is a placeholder of another encryption than the stream, with filesystems below it that stay where they are; receive it once beside: zfs send … | zfs recv -u ${beside}; zfs rename its children one by one from ${name} to ${beside}; zfs destroy ${name}; zfs rename ${beside} ${name}; the next run goes on from there`,
-    };
-  if (/inherited key must be loaded/.test(stderr))
-    return { hint: `load the key of the receiver's encryption root (zfs get encryptionroot ${name}): zfs load-key` };
-  if (/cannot be set or excluded for raw streams/.test(stderr))
-    return {
-      hint: "recv.properties.inherit and override must not name encryption where filesystems are sent encrypted (send.encrypted)",
-    };
-  if (/out of space/.test(stderr))
-    return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
-  return undefined;
-}
-
-/** For a person to paste into a shell. */
-function shellName(name: string): string {
-  return name.includes(" ") ? `'${name}'` : name;
 }
