@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasOwnClock } from "./guest.ts";
 import { zfs } from "./pool.ts";
@@ -276,6 +277,7 @@ describe("explaining", () => {
     for (const name of ["z_1", "z_2", "z_3"]) {
       await site.write("a", `file`, 512);
       await zfs("snapshot", `${site.fs("a")}@${name}`);
+      await sleep(1100); // of snapshots of the same second a grid keeps another one than the oldest
     }
     const grid = { type: "grid", grid: "1x1h(keep=1)", regex: "^z_" };
     site.configure({ jobs: [snapJob(site, { keep: [grid] })] });
