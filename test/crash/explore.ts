@@ -1,8 +1,9 @@
 /** Crash everywhere: one scenario, stopped at every operation in every way, run again until nothing fails (issue: engine). */
+
+import { Random } from "../random.ts";
 import type { ZfsSimulator } from "../sim/simulator.ts";
 import { Violation, Watch } from "./invariants.ts";
 import { isClean, push } from "./push.ts";
-import { Random } from "./random.ts";
 import { createScenario, growHistory, type Scenario } from "./scenario.ts";
 import type { Fault } from "./sim-runner.ts";
 
@@ -30,7 +31,7 @@ export async function explore(seed: number): Promise<Exploration> {
   // Half of the scenarios start with a replica, so that steps are incremental.
   if (random.chance(0.5)) {
     await converge(scenario, scenario.sim, new Watch(scenario));
-    growHistory(scenario.sim, random, 1 + random.int(2));
+    growHistory(scenario.sim, random, 1 + random.below(2));
   }
   const dry = scenario.sim.clone();
   const clean = await push(scenario, dry);
@@ -56,7 +57,7 @@ function faultsFor(isTransfer: boolean, random: Random): Fault[] {
     { kind: "failAfter", stderr: random.pick(ERRORS) },
   ];
   if (!isTransfer) return faults;
-  const bytes = () => random.int(random.chance(0.5) ? 600_000 : 5000);
+  const bytes = () => random.below(random.chance(0.5) ? 600_000 : 5000);
   for (const kind of ["crashMid", "cut", "killSend", "killRecv"] as const) faults.push({ kind, bytes: bytes() });
   return faults;
 }
@@ -79,7 +80,7 @@ async function withFault(
     counts.faulted++;
     counts.runs++;
     const meddling: Fault = { kind: "user", act: (world) => meddle(scenario, world, random, watch) };
-    const operations = Array.from({ length: 4 }, (): [number, Fault] => [random.int(15), meddling]);
+    const operations = Array.from({ length: 4 }, (): [number, Fault] => [random.below(15), meddling]);
     rethrowViolation((await push(scenario, sim, new Map(operations), check)).error);
   }
   // A second accident on the way back, anywhere, of any kind; sometimes new snapshots in between.
@@ -87,7 +88,7 @@ async function withFault(
   if (random.chance(0.5)) {
     counts.faulted++;
     counts.runs++;
-    const second = new Map([[random.int(12), random.pick(faultsFor(random.chance(0.5), random))]]);
+    const second = new Map([[random.below(12), random.pick(faultsFor(random.chance(0.5), random))]]);
     rethrowViolation((await push(scenario, sim, second, check)).error);
   }
   counts.runs += await converge(scenario, sim, watch);

@@ -1,10 +1,10 @@
 /** Random worlds and jobs: a sender and a receiver pool, what happened there before, and a push job. */
 import type { Config, Guarantee, PushJob, SinkJob } from "../../src/config/config.ts";
+import type { Random } from "../random.ts";
 import type { ProgramRegistry } from "../sim/cmd-program.ts";
 import { STANDARD_PROGRAMS } from "../sim/programs.ts";
 import { fail } from "../sim/result.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
-import type { Random } from "./random.ts";
 
 export const SENDER_JOB = "prod";
 export const RECEIVER_JOB = "vault";
@@ -33,13 +33,13 @@ const NO_PROGRAMS: ProgramRegistry = Object.fromEntries(
 export function createScenario(random: Random): Scenario {
   // Half of the worlds can run channel programs, half fall back to plain commands.
   const programs = random.chance(0.5) ? STANDARD_PROGRAMS : NO_PROGRAMS;
-  const sim = new ZfsSimulator({ seed: random.int(1 << 30), nowSec: 1_700_000_000, programs });
+  const sim = new ZfsSimulator({ seed: random.below(1 << 30), nowSec: 1_700_000_000, programs });
   sim.addPool("src");
   sim.addPool("dst");
   must(sim, ["zfs", "create", "dst/sink"]);
   const names = ["src/a", "src/a/b c", "src/a/b c/d", "src/e", "src/vol"].filter(() => random.chance(0.6));
   for (const name of names.length === 0 ? ["src/a"] : names) createFilesystem(sim, name);
-  growHistory(sim, random, 1 + random.int(3));
+  growHistory(sim, random, 1 + random.below(3));
   const filter = new Map<string, boolean>([["src<", true]]);
   // Leaving a parent out makes its children need a placeholder.
   if (random.chance(0.3)) filter.set("src", false);
@@ -58,10 +58,10 @@ function createFilesystem(sim: ZfsSimulator, name: string): void {
 /** Some rounds of writes and snapshots; sometimes a bookmark or a hold of the user's. */
 export function growHistory(sim: ZfsSimulator, random: Random, rounds: number): void {
   for (let round = 0; round < rounds; round++) {
-    sim.nowSec += 60 + random.int(600);
+    sim.nowSec += 60 + random.below(600);
     const name = `s${sim.nowSec}`;
     for (const filesystem of senderFilesystems(sim)) {
-      if (random.chance(0.7) && filesystem !== "src/vol") sim.write(filesystem, 1000 + random.int(400_000));
+      if (random.chance(0.7) && filesystem !== "src/vol") sim.write(filesystem, 1000 + random.below(400_000));
       if (random.chance(0.85)) must(sim, ["zfs", "snapshot", `${filesystem}@${name}`]);
       if (random.chance(0.1) && sim.contentOf(`${filesystem}@${name}`) !== undefined)
         must(sim, ["zfs", "bookmark", `${filesystem}@${name}`, `${filesystem}#user_${name}`]);
@@ -87,10 +87,10 @@ function createJob(random: Random, rules: ReadonlyMap<string, boolean>): PushJob
     pruning: { keepSender: [], keepReceiver: [] },
     replication: {
       protection: { initial: random.pick(GUARANTEES), incremental: random.pick(GUARANTEES) },
-      concurrency: { steps: 1 + random.int(3), sizeEstimates: 1 },
+      concurrency: { steps: 1 + random.below(3), sizeEstimates: 1 },
       snapshots: { include: [], exclude: [] },
       bundle: random.chance(0.3),
-      retry: { attempts: 1 + random.int(2), backoffSec: 0 },
+      retry: { attempts: 1 + random.below(2), backoffSec: 0 },
       stallTimeoutSec: 0,
       onDeadToken: "clear",
     },

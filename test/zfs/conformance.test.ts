@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { Random } from "../random.ts";
 import { type Disagreement, runSequence } from "../sim/conformance/compare.ts";
-import { Random } from "../sim/conformance/random.ts";
 import { RealZfs } from "../sim/conformance/real.ts";
 import { SimulatedZfs } from "../sim/conformance/simulated.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";

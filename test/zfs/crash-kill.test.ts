@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { expect, test } from "vitest";
-import { Random } from "../crash/random.ts";
+import { Random } from "../random.ts";
 import { zfs } from "./pool.ts";
 import { holdsBelow, lines, PUSH_JOB, SINK_JOB, type Site, trackSites } from "./site.ts";
 
@@ -43,9 +43,9 @@ test(
 );
 
 async function takeSnapshots(site: Site, random: Random): Promise<void> {
-  const name = `${Date.now()}-${random.int(1_000_000)}`;
+  const name = `${Date.now()}-${random.below(1_000_000)}`;
   for (const filesystem of FILESYSTEMS.filter(() => random.chance(0.5)))
-    await site.write(filesystem, `file ${random.int(5)}`, 1 + random.int(random.chance(0.3) ? 4096 : 64));
+    await site.write(filesystem, `file ${random.below(5)}`, 1 + random.below(random.chance(0.3) ? 4096 : 64));
   const chosen = FILESYSTEMS.filter(() => random.chance(0.7));
   if (chosen.length > 0) await zfs("snapshot", ...chosen.map((filesystem) => `${site.fs(filesystem)}@${name}`));
 }

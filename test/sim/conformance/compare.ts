@@ -1,3 +1,4 @@
+import type { Random } from "../../random.ts";
 import { EXIT_SIGPIPE } from "../exit-codes.ts";
 import { findDataset } from "../lookup.ts";
 import type { ZfsSimulator } from "../simulator.ts";
@@ -5,7 +6,6 @@ import { Generator } from "./generate.ts";
 import type { Names } from "./generate-transfer.ts";
 import { compareListings, GuidMap } from "./listing.ts";
 import { describeOperation, type Operation, type Outcome } from "./operation.ts";
-import type { Random } from "./random.ts";
 import type { RealZfs } from "./real.ts";
 import { type SimulatedZfs, sameExit } from "./simulated.ts";
 

@@ -1,6 +1,6 @@
+import type { Random } from "../../random.ts";
 import { type Cut, type Operation, tokenOf } from "./operation.ts";
 import type { NamePicker } from "./pick.ts";
-import type { Random } from "./random.ts";
 
 /** What a sequence works on. */
 export interface Names {

@@ -1,8 +1,8 @@
+import type { Random } from "../../random.ts";
 import type { ZfsSimulator } from "../simulator.ts";
 import { type Names, TransferGenerator } from "./generate-transfer.ts";
 import type { Operation } from "./operation.ts";
 import { BOOKMARK_NAMES, NamePicker, SNAPSHOT_NAMES } from "./pick.ts";
-import type { Random } from "./random.ts";
 
 const TAGS = ["t1", "zrepl_STEP_J_my job"];
 const PROPS = ["u:p", "zrepl:placeholder"];

@@ -1,6 +1,6 @@
+import type { Random } from "../../random.ts";
 import type { ZfsSimulator } from "../simulator.ts";
 import type { Dataset } from "../world.ts";
-import type { Random } from "./random.ts";
 
 /** Names that operations choose from. */
 export const SNAPSHOT_NAMES = ["s1", "s2", "s3", "s4", "s 5"];
