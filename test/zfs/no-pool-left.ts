@@ -1,7 +1,7 @@
 import { lstat, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { backingDir, destroyPool, listTestPools } from "./pool.ts";
+import { backingDir, destroyPool, listTestPools, removeFolder } from "./pool.ts";
 
 /** Vitest's global setup: clears away what a crashed earlier run left. */
 export async function setup(): Promise<void> {
@@ -25,6 +25,7 @@ async function removeLeftovers(pools: string[]): Promise<string[]> {
     const dir = await backingDir(pool);
     if (dir === undefined || dirname(dir) !== temp || !isAbandoned(dir)) continue;
     await destroyPool(pool, dir);
+    await removeFolder(dir);
     removed.push(pool);
   }
   const entries = (await readdir(temp)).map((entry) => join(temp, entry));

@@ -52,7 +52,10 @@ export async function createPool(options: PoolOptions = {}): Promise<TestPool> {
   const dir = await mkdtemp(join(await realpath(tmpdir()), `zrtest-${process.pid}-`));
   const mountpoint = options.mountpoint === true ? join(dir, "mnt") : options.mountpoint;
   const file = join(dir, "vdev");
-  const destroy = () => destroyPool(name, dir);
+  const destroy = async () => {
+    await destroyPool(name, dir);
+    await removeFolder(dir);
+  };
   try {
     if (mountpoint !== undefined) await mkdir(mountpoint, { recursive: true });
     await writeFile(file, "");
@@ -75,9 +78,12 @@ export function trackPools(until: "each" | "all" = "each"): typeof createPool {
   const pools: TestPool[] = [];
   const register = until === "each" ? afterEach : afterAll;
   register(async () => {
-    const results = await Promise.allSettled(pools.splice(0).map((pool) => pool.destroy()));
+    const ours = pools.splice(0);
+    // all pools before any folder: a filesystem of one pool may be mounted in the folder of another
+    const results = await Promise.allSettled(ours.map(({ name, dir }) => destroyPool(name, dir)));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+    await Promise.all(ours.map(({ dir }) => removeFolder(dir)));
   });
   return async (options) => {
     const pool = await createPool(options);
@@ -101,13 +107,16 @@ export async function backingDir(pool: string): Promise<string | undefined> {
   return dirs.size === 1 ? [...dirs][0] : undefined;
 }
 
-/** Destroys the pool `name` if its files are in `dir`, then removes `dir`. A test may have exported or destroyed it. */
+/** Destroys the pool `name` if its files are in `dir`. A test may have exported or destroyed it. */
 export async function destroyPool(name: string, dir: string): Promise<void> {
-  if ((await listTestPools()).includes(name)) {
-    const actual = await backingDir(name);
-    if (actual !== dir) throw new Error(`pool ${name} is on ${actual}, not on ${dir}: not ours to destroy`);
-    await destroyWhenIdle(name);
-  }
+  if (!(await listTestPools()).includes(name)) return;
+  const actual = await backingDir(name);
+  if (actual !== dir) throw new Error(`pool ${name} is on ${actual}, not on ${dir}: not ours to destroy`);
+  await destroyWhenIdle(name);
+}
+
+/** Removes a pool's folder, after the pool. */
+export async function removeFolder(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }
 
