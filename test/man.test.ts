@@ -1,11 +1,28 @@
-/** The manual page against the program: every command and option of `--help`, and nothing else. */
+/**
+ * The manual pages of commands against the program: every command and option of `--help`, and nothing else.
+ *
+ * A page `man/zrepl-run-*.1` documents the commands of its SYNOPSIS, which has a line for each: `.Nm zrepl-run`, `.Cm COMMAND`,
+ * then exactly the command's own options. What the command does is the subsection `.Ss COMMAND` of the section COMMANDS; an
+ * option is an `.It Fl -name` there or, if several commands of the page have it, in the page's section OPTIONS.
+ * `zrepl-run.1` has the options of all commands, and an index with an `.It Cm COMMAND` for each command, which names its page.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../src/errors.ts";
+import {
+  commandPages,
+  commandSections,
+  itemsOf,
+  optionsOf,
+  pageFiles,
+  readPage,
+  section,
+  synopses,
+} from "./man-pages.ts";
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
-const manual = read("man/zrepl-run.1");
+const OVERVIEW = "zrepl-run.1";
+const manual = readPage(OVERVIEW);
 const launcher = new URL("../bin/zrepl-run.js", import.meta.url).pathname;
 const isBuilt = existsSync(new URL("../dist/cli.js", import.meta.url));
 
@@ -37,81 +54,91 @@ function lettersIn(text: string): string[] {
   return [...text.matchAll(/^ +-(\w), --/gm)].map(([, name = ""]) => name);
 }
 
-function section(title: string): string {
-  const [, text] = manual.match(new RegExp(`^\\.Sh ${title}\\n([\\s\\S]*?)(?=^\\.Sh |(?![\\s\\S]))`, "m")) ?? [];
-  if (text === undefined) throw new Error(`no section ${title}`);
-  return text;
-}
-
-/** The heads of a section's list items. */
-function itemsOf(title: string): string {
-  return [...section(title).matchAll(/^\.It (.*)$/gm)].map(([, item = ""]) => item).join("\n");
-}
-
-/** Long options that a text names, `\-` included. */
-function optionsOf(mdoc: string): Set<string> {
-  return new Set([...mdoc.matchAll(/\bFl -([\w-]+)/g)].map(([, name = ""]) => name));
-}
-
-describe.skipIf(!isBuilt)("zrepl-run(1)", () => {
+describe.skipIf(!isBuilt)("the manual pages", () => {
   const overview = isBuilt ? help() : "";
-  const commands = commandsIn(overview).flatMap((command) => {
+  const topLevel = commandsIn(overview);
+  const commands = topLevel.flatMap((command) => {
     const children = commandsIn(help(command), command);
     return children.length === 0 ? [command] : children.map((child) => `${command} ${child}`);
   });
-  const synopsis = section("SYNOPSIS");
-  const described = [...section("COMMANDS").matchAll(/^\.It (?:Xo\n\.Cm|Cm) ([\w -]+)$/gm)].map(
-    ([, name = ""]) => name,
+  const globals = new Set(optionsIn(overview));
+  const ownOptions = (command: string) => optionsIn(help(command)).filter((name) => !globals.has(name));
+  const documented = (page: string) => [...synopses(page).keys()].filter((command) => command !== "");
+
+  function pageOf(command: string): string {
+    const page = commandPages.find(({ text }) => synopses(text).has(command));
+    if (page === undefined) throw new Error(`no page man/zrepl-run*.1 has ${command} in its synopsis`);
+    return page.text;
+  }
+
+  test("describe exactly the commands that there are, each on one page", () => {
+    expect(commands).toContain("run");
+    expect(commandPages.flatMap(({ text }) => documented(text)).sort()).toEqual([...commands].sort());
+  });
+
+  test.each(commandPages.filter(({ file }) => file !== OVERVIEW))(
+    "$file has a subsection for each of its commands",
+    ({ text }) => {
+      expect([...commandSections(text).keys()]).toEqual(documented(text));
+    },
   );
 
-  test("describes exactly the commands that there are", () => {
-    expect(commands).toContain("run");
-    expect([...new Set(described)].sort()).toEqual([...commands].sort());
-    for (const command of commands) expect(synopsis).toContain(`.Nm\n.Cm ${command}\n`);
+  test("have an index of all commands in zrepl-run(1), which names their pages", () => {
+    const entries = section(manual, "COMMANDS")
+      .split(/^\.It Cm /m)
+      .slice(1);
+    const index = new Map(entries.map((entry) => [entry.slice(0, entry.indexOf("\n")), entry]));
+    expect([...index.keys()]).toEqual(expect.arrayContaining(topLevel));
+    expect(index.size).toBe(topLevel.length);
+    for (const { file, text } of commandPages) {
+      if (file === OVERVIEW) continue;
+      const reference = `.Xr ${file.replace(/\.1$/, "")} 1`;
+      expect(section(manual, "SEE ALSO")).toContain(reference);
+      for (const command of documented(text)) expect(index.get(command.split(" ")[0] ?? "")).toContain(reference);
+    }
   });
 
-  test("describes every option, and no other", () => {
-    const options = new Set([
-      ...commands.flatMap((command) => optionsIn(help(command))),
-      ...optionsIn(overview),
-      "no-color",
-    ]);
-    const documented = new Set(["COMMANDS", "OPTIONS"].flatMap((title) => [...optionsOf(itemsOf(title))]));
-    expect([...documented].sort()).toEqual([...options].sort());
-  });
-
-  test("describes the options of all commands apart, with their letters", () => {
-    const items = itemsOf("OPTIONS");
-    expect([...optionsOf(items)].sort()).toEqual([...optionsIn(overview), "no-color"].sort());
+  test("describe the options of all commands in zrepl-run(1), with their letters", () => {
+    const items = itemsOf(section(manual, "OPTIONS"));
+    expect([...optionsOf(items)].sort()).toEqual([...globals, "no-color"].sort());
     for (const letter of lettersIn(overview)) expect(items).toMatch(new RegExp(`^Fl ${letter} ,`, "m"));
   });
 
-  test.each(commands)("names the options of %s in its synopsis", (command) => {
-    const own = optionsIn(help(command)).filter((name) => !optionsIn(overview).includes(name));
-    const line =
-      synopsis.split("\n.Nm\n").find((text) => text.replace(/^\.Nm\n/, "").startsWith(`.Cm ${command}\n`)) ?? "";
-    const stated = optionsOf(line.split("\n.Pp\n")[0] ?? "");
-    expect([...stated].sort()).toEqual([...own].sort());
+  test.each(commands)("have the options of %s, and no other", (command) => {
+    const page = pageOf(command);
+    const own = ownOptions(command);
+    expect([...optionsOf(synopses(page).get(command) ?? "")].sort()).toEqual([...own].sort());
+    const items = optionsOf(itemsOf(commandSections(page).get(command) ?? ""));
+    for (const option of items) expect(own).toContain(option);
+    if (page === manual) return;
+    const shared = optionsOf(itemsOf(section(page, "OPTIONS")));
+    for (const option of own) expect([...items, ...shared]).toContain(option);
+    const ofPage = documented(page).flatMap(ownOptions);
+    for (const option of shared) expect(ofPage).toContain(option);
   });
 
-  test("has every exit status", () => {
-    const documented = [...section("EXIT STATUS").matchAll(/^\.It (\d+)$/gm)].map(([, code]) => Number(code));
-    expect(documented).toEqual(Object.values(EXIT).sort((a, b) => a - b));
+  test("have every exit status", () => {
+    const codes = [...section(manual, "EXIT STATUS").matchAll(/^\.It (\d+)$/gm)].map(([, code]) => Number(code));
+    expect(codes).toEqual(Object.values(EXIT).sort((a, b) => a - b));
   });
 
-  test("has the values of options with choices", () => {
-    for (const command of commands) {
-      const choices = [...help(command).matchAll(/\[choices: ([^\]]+)\]/g)].flatMap(
-        ([, list = ""]) => list.match(/\w+/g) ?? [],
-      );
-      for (const choice of choices) expect(manual).toMatch(new RegExp(`\\b(Cm|Cm \\w+ \\|) ${choice}\\b`));
-    }
+  test.each(commands)("have the values of the options of %s with choices", (command) => {
+    const choices = [...help(command).matchAll(/\[choices: ([^\]]+)\]/g)].flatMap(
+      ([, list = ""]) => list.match(/\w+/g) ?? [],
+    );
+    const text = `${pageOf(command)}\n${manual}`;
+    for (const choice of choices) expect(text).toMatch(new RegExp(`\\b(Cm|Cm (\\w+ \\| )*\\w+ \\|) ${choice}\\b`));
   });
+});
+
+test("package.json has every page", () => {
+  const { man } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  expect(man).toEqual(pageFiles.map((file) => `man/${file}`));
 });
 
 const hasMandoc = spawnSync("mandoc", ["-Tlint", "-Wwarning"], { input: "" }).error === undefined;
 
-test.skipIf(!hasMandoc).each(["man/zrepl-run.1", "man/zrepl-run.yml.5"])("%s pleases mandoc", (page) => {
-  const path = new URL(`../${page}`, import.meta.url).pathname;
+test.skipIf(!hasMandoc).each(pageFiles)("%s pleases mandoc", (file) => {
+  const path = new URL(`../man/${file}`, import.meta.url).pathname;
   expect(spawnSync("mandoc", ["-Tlint", "-Wwarning", path], { encoding: "utf8" }).stdout).toBe("");
 });

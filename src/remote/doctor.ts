@@ -171,7 +171,7 @@ function serving(type: string, { file }: Config): Finding {
       ? `authorized_keys: command="zrepl-run -c ${file} stdinserver CLIENT",restrict KEY`
       : type === "local"
         ? "a push or pull job of this config"
-        : "a socket unit with Accept=yes, see zrepl-run(1)";
+        : "a socket unit with Accept=yes, see zrepl-run-stdinserver(1)";
   return { level: "ok", what: `clients come in by ${type}: ${how}` };
 }
 
