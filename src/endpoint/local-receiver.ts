@@ -6,7 +6,7 @@ import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions, listDatasets } from "../zfs/list.ts";
-import { ancestorsOf, filesystemNameProblem, isBelow } from "../zfs/name.ts";
+import { ancestorsOf, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
@@ -187,6 +187,10 @@ export class LocalReceiver implements Receiver {
 
   reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
     return reclaimableBytes(this.#options.runner, requests, (filesystem) => this.#name(filesystem));
+  }
+
+  pools(): readonly string[] {
+    return [poolOf(this.#root)];
   }
 
   /** This host's name of a sender's filesystem; refuses whatever would not be below the root. */

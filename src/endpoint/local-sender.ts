@@ -3,6 +3,7 @@ import type { FilesystemFilter, SendOptions } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
+import { poolOf } from "../zfs/name.ts";
 import { parseSendEstimate } from "../zfs/parse.ts";
 import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
@@ -109,7 +110,13 @@ export class LocalSender implements Sender {
   }
 
   reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
+    for (const { filesystem } of requests) this.#state(filesystem);
     return reclaimableBytes(this.#options.runner, requests, (filesystem) => filesystem);
+  }
+
+  /** The pools of the listed filesystems. */
+  pools(): readonly string[] {
+    return [...new Set([...this.#states.keys()].map(poolOf))];
   }
 
   /** The listed state of a filesystem that the filter allows. */

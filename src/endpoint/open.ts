@@ -79,7 +79,7 @@ function remoteOptions(
 }
 
 /** The sink or source of the same config that serves a job's `local` connect. The loader has checked that there is one. */
-function localPeer<T extends "sink" | "source">(
+export function localPeer<T extends "sink" | "source">(
   job: PushJob | PullJob,
   config: Config,
   type: T,

@@ -59,6 +59,8 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   rollback: { permission: "prune", changes: true, roles: ["sink"] },
   setAside: { permission: "prune", changes: true, roles: ["sink"] },
   destroySnapshots: { permission: "prune", changes: true, roles: ["sink", "source"] },
+  reclaimable: { permission: "list", changes: false, roles: ["sink", "source"] },
+  poolFeatures: { permission: "list", changes: false, roles: ["sink", "source"] },
   lock: { permission: "list", changes: true, roles: ["sink", "source"] },
 };
 

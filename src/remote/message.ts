@@ -8,6 +8,7 @@ import type {
   StepRequest,
 } from "../endpoint/endpoint.ts";
 import { bookmarkNameProblem, componentProblem, filesystemNameProblem, snapshotNameProblem } from "../zfs/name.ts";
+import type { PoolFeatures } from "../zfs/pool-features.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import { type Check, flag, integer, list, matching, object, oneOf, optional, text } from "./checks.ts";
@@ -116,6 +117,37 @@ export const destroyFailure: Check<DestroyFailure> = object<DestroyFailure>({
 
 export function encodeDestroyFailure(failure: DestroyFailure): object {
   return { ...failure, snapshot: encodeVersion(failure.snapshot) };
+}
+
+const reclaimableItem = object<{ filesystem: string; bytes: number }>({
+  filesystem: filesystemName,
+  bytes: integer(0, Number.MAX_SAFE_INTEGER),
+});
+export const reclaimable = list(reclaimableItem, MAX_BATCH);
+
+export function encodeReclaimable(bytes: ReadonlyMap<string, number>): object[] {
+  return [...bytes].map(([filesystem, free]) => ({ filesystem, bytes: free }));
+}
+
+const feature = object<{ name: string; state: string }>({
+  name: matching(/^[\w.:-]+$/, "the name of a feature", 255),
+  state: oneOf("disabled", "enabled", "active"),
+});
+const features = object<{ pool: string; features: { name: string; state: string }[] }>({
+  pool: text(255, filesystemNameProblem),
+  features: list(feature, 1000),
+});
+const pools = list(features, 1000);
+
+export function poolFeatures(value: unknown, place: string): PoolFeatures[] {
+  return pools(value, place).map(({ pool, features: found }) => ({
+    pool,
+    features: new Map(found.map(({ name, state }) => [name, state])),
+  }));
+}
+
+export function encodePoolFeatures({ pool, features: found }: PoolFeatures): object {
+  return { pool, features: [...found].map(([name, state]) => ({ name, state })) };
 }
 
 export const resumeToken: Check<ResumeToken> = object<ResumeToken>({

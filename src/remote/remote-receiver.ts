@@ -10,12 +10,19 @@ import type {
   StepRequest,
   StreamFailure,
 } from "../endpoint/endpoint.ts";
+import type { PoolFeatures } from "../zfs/pool-features.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import { readFrame } from "./byte-source.ts";
 import type { Transport } from "./connection.ts";
 import { connect, type Hello, type Opened } from "./handshake.ts";
 import { encodeConfirmed, encodeStep, encodeVersion } from "./message.ts";
-import { destroyRemotely, failuresOf, listRemotely } from "./remote-endpoint.ts";
+import {
+  destroyRemotely,
+  failuresOf,
+  listRemotely,
+  poolFeaturesRemotely,
+  reclaimableRemotely,
+} from "./remote-endpoint.ts";
 import { ConnectionLostError, fromWire, printable, wireError } from "./remote-error.ts";
 import type { Session } from "./session.ts";
 import { LIMITS } from "./wire.ts";
@@ -44,6 +51,14 @@ export class RemoteReceiver implements Receiver {
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<readonly DestroyFailure[]> {
     return destroyRemotely(this.#options.session, requests);
+  }
+
+  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
+    return reclaimableRemotely(this.#options.session, requests);
+  }
+
+  poolFeatures(): Promise<PoolFeatures[]> {
+    return poolFeaturesRemotely(this.#options.session);
   }
 
   /** A small stream goes over the session; a large one gets a connection of its own, past Node where that can be. */

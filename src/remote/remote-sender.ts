@@ -10,11 +10,18 @@ import type {
   StepRequest,
   StreamFailure,
 } from "../endpoint/endpoint.ts";
+import type { PoolFeatures } from "../zfs/pool-features.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import { flag, integer, object, optional } from "./checks.ts";
 import { connect, type Opened } from "./handshake.ts";
 import { encodeConfirmed, encodeStep, resumeToken } from "./message.ts";
-import { destroyRemotely, failuresOf, listRemotely } from "./remote-endpoint.ts";
+import {
+  destroyRemotely,
+  failuresOf,
+  listRemotely,
+  poolFeaturesRemotely,
+  reclaimableRemotely,
+} from "./remote-endpoint.ts";
 import { ConnectionLostError, fromWire, printable, wireError } from "./remote-error.ts";
 import type { RemoteOptions } from "./remote-receiver.ts";
 import { encodeFrame } from "./wire.ts";
@@ -40,6 +47,14 @@ export class RemoteSender implements Sender {
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<readonly DestroyFailure[]> {
     return destroyRemotely(this.#options.session, requests);
+  }
+
+  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>> {
+    return reclaimableRemotely(this.#options.session, requests);
+  }
+
+  poolFeatures(): Promise<PoolFeatures[]> {
+    return poolFeaturesRemotely(this.#options.session);
   }
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {

@@ -1,8 +1,16 @@
 /** The passive side of a session: every question is checked, allowed or refused, and answered. */
 import type { Writable } from "node:stream";
-import type { FilesystemFailures, Receiver, Sender, SideListing, StepRequest } from "../endpoint/endpoint.ts";
+import type {
+  DestroyRequest,
+  FilesystemFailures,
+  Receiver,
+  Sender,
+  SideListing,
+  StepRequest,
+} from "../endpoint/endpoint.ts";
 import { FailedError } from "../errors.ts";
 import { filesystemNameProblem } from "../zfs/name.ts";
+import { type PoolFeatures, readPoolFeatures } from "../zfs/pool-features.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type PassiveJob, RULES, requirePermission } from "./access.ts";
 import { type ByteSource, readFrame } from "./byte-source.ts";
@@ -15,6 +23,8 @@ import {
   encodeDestroyFailure,
   encodeFailures,
   encodeListing,
+  encodePoolFeatures,
+  encodeReclaimable,
   filesystemName,
   resumeTokenText,
   stepRequest,
@@ -24,15 +34,19 @@ import { ConnectionLostError, toWire } from "./remote-error.ts";
 import type { Verb } from "./session.ts";
 import { encodeFrame, type Frame, LIMITS, ProtocolError } from "./wire.ts";
 
-/** An endpoint that can look at one filesystem without listing all. */
-export interface Looking {
+/** What a local endpoint can do beside what both sides of replication need. */
+export interface Servable {
+  /** Looks at one filesystem without listing all. */
   look(filesystem: string): Promise<void>;
+  /** The pools of what was listed. */
+  pools(): readonly string[];
+  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>>;
 }
 
 /** The endpoint of a job, in its role. */
 export type Served =
-  | { readonly role: "sink"; readonly endpoint: Receiver & Looking; admit(step: StepRequest): Promise<void> }
-  | { readonly role: "source"; readonly endpoint: Sender & Looking };
+  | { readonly role: "sink"; readonly endpoint: Receiver & Servable; admit(step: StepRequest): Promise<void> }
+  | { readonly role: "source"; readonly endpoint: Sender & Servable };
 
 export interface ServerSessionOptions {
   readonly job: PassiveJob;
@@ -144,9 +158,8 @@ class ServerSession {
     const rule = RULES[verb];
     if (!rule.roles.includes(served.role)) throw new FailedError(`a ${served.role} job can't be asked to ${verb}`);
     requirePermission(job, rule.permission);
-    const isShared = verb === "list" || verb === "look" || verb === "destroySnapshots" || verb === "lock";
     // check the question before the lock is taken: nonsense must not wait, nor keep others waiting
-    const act = isShared ? this.#shared(verb, id, args) : this.#own(verb, args, payload);
+    const act = rule.roles.length > 1 ? this.#shared(verb, id, args) : this.#own(verb, args, payload);
     if (rule.changes) await lock();
     return act();
   }
@@ -160,19 +173,38 @@ class ServerSession {
 
   #shared(verb: Verb, id: number, args: unknown): () => Promise<Result> {
     const { endpoint } = this.#options.served;
-    if (verb === "list")
-      return async () => {
-        await this.#writeListing(id, await endpoint.list());
-        this.#hasListed = true;
-        return {};
-      };
-    if (verb === "look") {
-      const { filesystem } = oneFilesystem(args, "args");
-      return () => endpoint.look(filesystem).then(() => ({}));
+    switch (verb) {
+      case "list":
+        return async () => {
+          await this.#writeListing(id, await endpoint.list());
+          this.#hasListed = true;
+          return {};
+        };
+      case "look": {
+        const { filesystem } = oneFilesystem(args, "args");
+        return () => endpoint.look(filesystem).then(() => ({}));
+      }
+      case "lock":
+        return async () => ({});
+      case "poolFeatures":
+        return async () => ({ result: (await this.#poolFeatures()).map(encodePoolFeatures) });
+      case "reclaimable": {
+        const { requests } = destroy(args, "args");
+        return async () => ({ result: encodeReclaimable(await endpoint.reclaimable(requests)) });
+      }
+      case "destroySnapshots": {
+        const { requests } = destroy(args, "args");
+        return async () => ({ result: (await endpoint.destroySnapshots(requests)).map(encodeDestroyFailure) });
+      }
+      default:
+        throw new ProtocolError("malformed message: unknown question");
     }
-    if (verb === "lock") return async () => ({});
-    const { requests } = destroy(args, "args");
-    return async () => ({ result: (await endpoint.destroySnapshots(requests)).map(encodeDestroyFailure) });
+  }
+
+  async #poolFeatures(): Promise<PoolFeatures[]> {
+    const { served, runner } = this.#options;
+    const found = await Promise.all(served.endpoint.pools().map((pool) => readPoolFeatures(runner, pool)));
+    return found.filter((features) => features !== undefined);
   }
 
   #receiving(

@@ -20,6 +20,8 @@ export type Verb =
   | "rollback"
   | "setAside"
   | "destroySnapshots"
+  | "reclaimable"
+  | "poolFeatures"
   | "lock"
   | "look";
 

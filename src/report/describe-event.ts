@@ -86,6 +86,8 @@ export function describeEvent(event: Event): Described {
       return {};
     case "phaseDone":
       return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
+    case "checked":
+      return { result: { text: checkText(event), optional: event.status === "ok" } };
     case "end":
       return {};
     default:
@@ -96,6 +98,11 @@ export function describeEvent(event: Event): Described {
 function stepText(event: Extract<Event, { event: "stepStarted" }>): string {
   const what = event.from === undefined ? `full ${event.to}` : `${event.from} → ${event.to}`;
   return `${event.resumed ? "resuming" : "sending"} ${what} (step ${event.step} of ${event.steps})`;
+}
+
+function checkText({ status, detail, remedy }: Extract<Event, { event: "checked" }>): string {
+  const mark = status === "fail" ? "FAIL" : status.padEnd(4);
+  return `${mark} ${detail}${remedy === undefined ? "" : `; ${remedy}`}`;
 }
 
 function describeHook(event: Extract<Event, { event: "hookDone" }>): LogRecord {

@@ -70,6 +70,16 @@ export type Event =
       readonly failed: number;
       readonly summary: string;
     }
+  /** One check of `doctor`. */
+  | {
+      readonly event: "checked";
+      readonly job: string;
+      /** What was looked at: zfs, locks, filter, permissions, rootFs, connection, clock, prune, listing, features, serve. */
+      readonly check: string;
+      readonly status: "ok" | "warn" | "fail";
+      readonly detail: string;
+      readonly remedy?: string;
+    }
   /** Always the last line of `--json`. */
   | { readonly event: "end"; readonly exitCode: number; readonly error?: string; readonly hint?: string };
 

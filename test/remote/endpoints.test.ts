@@ -7,6 +7,7 @@ import { guardedRecv } from "../../src/remote/guarded-recv.ts";
 import { type RemoteOptions, RemoteReceiver } from "../../src/remote/remote-receiver.ts";
 import { RemoteSender } from "../../src/remote/remote-sender.ts";
 import { Session } from "../../src/remote/session.ts";
+import { parsePoolFeatures } from "../../src/zfs/pool-features.ts";
 import type { FilesystemVersion } from "../../src/zfs/version.ts";
 import { load } from "../config/files.ts";
 import { play } from "../scenarios/script.ts";
@@ -197,6 +198,18 @@ describe.each([
     expect(both.sim.exec(["zfs", "list", "src/data@one"]).exitCode).toBe(1);
   });
 
+  test("say what destroying would free, of what the other side may see", async () => {
+    const { sender, sim } = await open(`${DATA}\n> "src/data" 1M\n+ "src/data@three"\n> "src/data" 1M`);
+    const state = (await sender.list()).filesystems.find(({ filesystem }) => filesystem === "src/data");
+    const snapshots = [find(state?.versions ?? [], "one"), find(state?.versions ?? [], "two")];
+    const said = /reclaim\t(\d+)/.exec(sim.exec(["zfs", "destroy", "-nvp", "src/data@one,two"]).stdout)?.[1];
+    expect(await sender.reclaimable?.([{ filesystem: "src/data", snapshots }])).toEqual(
+      new Map([["src/data", Number(said)]]),
+    );
+    const forbidden = async () => sender.reclaimable?.([{ filesystem: "src/secret", snapshots }]);
+    await expect(forbidden()).rejects.toThrow("does not allow access");
+  });
+
   test("a receive that fails says why, and whether to try again", async () => {
     const both = await open(`${DATA}\n+ "dst/sink/${CLIENT}/src/data"\n+ "dst/sink/${CLIENT}/src/data@alien"`);
     await both.receiver.list();
@@ -228,6 +241,30 @@ describe.each([
     await both.receiver.setAside("src/data", ".diverged-1");
     expect(both.sim.exec(["zfs", "list", `dst/sink/${CLIENT}/src/data.diverged-1@one`]).exitCode).toBe(0);
   });
+});
+
+test("each side's pool features are told over the wire", async () => {
+  const sim = world(DATA);
+  const expected = (pool: string) => {
+    const lines = sim.exec(["zpool", "get", "-Hpo", "property,value", "all", pool]).stdout;
+    return [{ pool, features: parsePoolFeatures(lines) }];
+  };
+  const rig = new Rig(sim);
+  cleanups.push(() => rig.dispose());
+  for (const [role, pool] of [
+    ["sink", "dst"],
+    ["source", "src"],
+  ] as const) {
+    const options = { transport: rig.transport(), hello: hello(role) };
+    const session = await Session.open({ ...options, warn: () => undefined });
+    const endpoint =
+      role === "sink" ? new RemoteReceiver({ ...options, session }) : new RemoteSender({ ...options, session });
+    await endpoint.list();
+    const found = await endpoint.poolFeatures();
+    expect(found).toEqual(expected(pool));
+    expect(found[0]?.features.get("lz4_compress")).toBe("active");
+    await session.close();
+  }
 });
 
 test("a session that was lost is opened again for the next attempt, and takes its own lock over", async () => {

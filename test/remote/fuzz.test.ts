@@ -242,6 +242,8 @@ function hostileCall(sim: ZfsSimulator) {
       suffix: fc.oneof(fc.constantFrom(".x", "/../x", "", ".a/b", "x"), fc.string()),
     }),
     destroySnapshots: fc.record({ requests }),
+    reclaimable: fc.record({ requests }),
+    poolFeatures: fc.constant({}),
   };
   const fitting = fc
     .constantFrom(...Object.keys(args))

@@ -29,6 +29,8 @@ const EVENTS: readonly Event[] = [
   { event: "snapshotKept", job: "j", side: "receiver", filesystem: "t", name: "a", guid: "1", reason: "held" },
   { event: "planText", job: "j", text: "t: 1 step" },
   { event: "plannedSnapshot", job: "j", filesystem: "t", name: "z_1" },
+  { event: "checked", job: "j", check: "zfs", status: "ok", detail: "zfs-2.1" },
+  { event: "checked", job: "j", check: "rootFs", status: "fail", detail: "no root_fs", remedy: "zfs create t" },
   { event: "phaseDone", job: "j", phase: "prune", side: "sender", done: 1, failed: 0, summary: "pruned sender" },
 ];
 
@@ -54,7 +56,7 @@ function report(options: Partial<ReporterOptions> = {}, events: readonly Event[]
 describe("for people", () => {
   test("results go to stdout, what happens to stderr", () => {
     const { stdout, stderr } = report();
-    expect(stdout).toBe("t: 1 step\nj: pruned sender\n");
+    expect(stdout).toBe("t: 1 step\nok   zfs-2.1\nFAIL no root_fs; zfs create t\nj: pruned sender\n");
     expect(stderr.split("\n")).toEqual([
       "[WARN][j]: t: odd",
       "[INFO][j][snapshot]: created snapshot t@z_1",
@@ -72,7 +74,7 @@ describe("for people", () => {
 
   test("quiet leaves warnings, errors and what was asked for", () => {
     const { stdout, stderr } = report({ quiet: true });
-    expect(stdout).toBe("t: 1 step\n");
+    expect(stdout).toBe("t: 1 step\nFAIL no root_fs; zfs create t\n");
     expect(stderr.match(/^\[[A-Z]+\]/gm)).toEqual(["[WARN]", "[ERRO]", "[ERRO]"]);
   });
 

@@ -49,9 +49,10 @@ function destroy(world: World, args: readonly string[]): Result {
   return ok();
 }
 
-function poolProperty(pool: Pool, property: string): string | undefined {
+function poolProperties(pool: Pool): Record<string, string> {
   const allocated = usedBytes(Object.values(pool.datasets));
-  const values: Record<string, string> = {
+  const features = Object.entries(pool.features).map(([name, state]) => [`feature@${name}`, state]);
+  return {
     name: pool.name,
     size: String(pool.sizeBytes),
     allocated: String(allocated),
@@ -66,8 +67,12 @@ function poolProperty(pool: Pool, property: string): string | undefined {
     checkpoint: "-",
     expandsize: "-",
     freeing: "0",
+    ...Object.fromEntries(features),
   };
-  return property.startsWith("feature@") ? pool.features[property.slice(8)] : values[property];
+}
+
+function poolProperty(pool: Pool, property: string): string | undefined {
+  return poolProperties(pool)[property];
 }
 
 function selectPools(world: World, names: readonly string[], output: Output): Pool[] {
@@ -102,7 +107,7 @@ function get(world: World, args: readonly string[]): Result {
   const fields = (values["o"]?.at(-1) ?? "name,property,value,source").split(",");
   const output = new Output();
   for (const pool of selectPools(world, names, output))
-    for (const property of properties.split(",")) {
+    for (const property of properties === "all" ? Object.keys(poolProperties(pool)) : properties.split(",")) {
       const value = poolProperty(pool, property);
       if (value === undefined) continue;
       const source = property.startsWith("feature@") ? "local" : "-";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, test } from "vitest";
 import { REQUIRED } from "../../src/zfs/allow.ts";
-import { trackPools, zfs } from "./pool.ts";
+import { trackPools, zfs, zpool } from "./pool.ts";
 import { program, trackSshHosts, writeConfig, zreplRun } from "./ssh-host.ts";
 
 const newPool = trackPools("all");
@@ -137,6 +137,7 @@ describe("the doctor", () => {
     expect(good.exitCode, good.output).toBe(0);
     expect(good.output).toMatch(/ok {3}root@127\.0\.0\.1 answers after [\d.]+ s: zrepl-run \S+, job sink/);
     expect(good.output).toContain("does not let this job prune there");
+    expect(good.output).toContain(`ok   pool ${pool.name} can receive what pool ${pool.name} sends`);
     for (const [job, says] of Object.entries({
       stranger: 'no sink job here serves client "stranger"',
       unknown: "the host key of 127.0.0.1 is not known; connect once by hand",
@@ -147,5 +148,67 @@ describe("the doctor", () => {
       const doctor = await zreplRun(client, "doctor", job);
       expect(doctor).toMatchObject({ exitCode: 1, output: expect.stringContaining(says) });
     }
+  });
+
+  test("compares the features of the pools, over ssh and local, and says it in JSON", async () => {
+    const from = await newPool({ args: ["-O", "compression=lz4", "-O", "recordsize=1M"], mountpoint: true });
+    // -d: no feature but those named
+    const to = await newPool({ args: ["-d", "-o", "feature@extensible_dataset=enabled"] });
+    await zfs("create", "-o", "mountpoint=none", `${to.name}/sink`);
+    await zfs("create", `${from.name}/data`);
+    writeFileSync(join(from.dir, "mnt", "data", "large"), Buffer.alloc(2 << 20, "text "));
+    await zfs("snapshot", `${from.name}/data@one`);
+    const sink = (name: string, serve: object) => ({
+      type: "sink",
+      name,
+      root_fs: `${to.name}/sink`,
+      serve,
+      recv: { placeholder: { encryption: "off" } },
+    });
+    const global = { lock_dir: join(to.dir, "lock") };
+    const jobs = [sink("sink", { type: "stdinserver", client_identities: ["alice"] })];
+    const host = await newHost(to.dir, [
+      { identity: "alice", config: writeConfig(to.dir, "server", { global, jobs }) },
+    ]);
+    const keep = [{ type: "last_n", count: 1 }];
+    const push = (name: string, connect: object) => ({
+      type: "push",
+      name,
+      connect,
+      filesystems: { [`${from.name}/data`]: true },
+      send: { compressed: true, large_blocks: true },
+      snapshotting: { type: "manual" },
+      pruning: { keep_sender: keep, keep_receiver: keep },
+    });
+    const client = writeConfig(from.dir, "client", {
+      global: { lock_dir: join(from.dir, "lock") },
+      jobs: [
+        push("far", host.connect("alice")),
+        push("near", { type: "local", listener_name: "here", client_identity: "alice" }),
+        sink("here", { type: "local", listener_name: "here" }),
+      ],
+    });
+    for (const job of ["far", "near"]) {
+      const { exitCode, output } = await zreplRun(client, "--json", "doctor", job);
+      expect(exitCode, output).toBe(1);
+      const events = output
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line));
+      expect(events.at(-1)).toMatchObject({ event: "end", exitCode: 1, error: "1 check failed" });
+      const features = events.filter(({ event, check }) => event === "checked" && check === "features");
+      expect(features).toMatchObject([
+        { job, status: "fail", detail: expect.stringContaining("uses lz4_compress, which pool") },
+        { job, status: "warn", detail: expect.stringContaining("uses large_blocks, which pool") },
+      ]);
+      expect(features[0].remedy).toContain(`zpool set feature@lz4_compress=enabled ${to.name}`);
+    }
+    // it is as the doctor says
+    const failed = await zreplRun(client, "push", "near");
+    expect(failed).toMatchObject({ exitCode: 1, output: expect.stringContaining("pool must be upgraded") });
+    for (const feature of ["lz4_compress", "large_blocks"]) await zpool("set", `feature@${feature}=enabled`, to.name);
+    expect(await zreplRun(client, "doctor", "near")).toMatchObject({ exitCode: 0 });
+    const pushed = await zreplRun(client, "push", "near");
+    expect(pushed.exitCode, pushed.output).toBe(0);
   });
 });
