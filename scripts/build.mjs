@@ -1,14 +1,32 @@
-// Bundles src/cli.ts into dist/cli.js: one file, run-time dependencies included, heavy parts behind import(). The licences
-// of what is inside go beside it.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+// Bundles src/cli.ts into dist/: cli.js and chunks that it import()s when a command needs them, run-time dependencies
+// included. The licences of what is inside go beside it.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
+/**
+ * The yargs help is in ASCII, and string-width costs 40 ms at every start (an Intl.Segmenter and a table of all emoji,
+ * once for each of its versions). What draws names of filesystems gets the real one.
+ */
+const plainWidthInHelp = {
+  name: "plain width in help",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^string-width$/ }, ({ importer }) =>
+      /node_modules\/(cliui|yargs|wrap-ansi)\//.test(importer) ? { path: "plain", namespace: "width" } : undefined,
+    );
+    onLoad({ filter: /^plain$/, namespace: "width" }, () => ({ contents: "export default (text) => text.length;" }));
+  },
+};
+
+mkdirSync("dist", { recursive: true });
+for (const name of readdirSync("dist")) if (name.endsWith(".js")) rmSync(`dist/${name}`);
 const { metafile } = await build({
   entryPoints: ["src/cli.ts"],
-  outfile: "dist/cli.js",
+  outdir: "dist",
   bundle: true,
+  splitting: true,
+  plugins: [plainWidthInHelp],
   minify: true,
   metafile: true,
   platform: "node",

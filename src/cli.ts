@@ -1,98 +1,16 @@
-/** The program: yargs, and the one place that turns errors into exit codes. */
-import type { Argv } from "yargs";
-import { hideBin } from "yargs/helpers";
-import yargs from "yargs/yargs";
-import type { GlobalOptions } from "./cli-options.ts";
-import { addConfigcheck } from "./commands/configcheck.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { durationSec } from "./commands/options.ts";
-import { addPrune } from "./commands/prune.ts";
-import { addPull } from "./commands/pull.ts";
-import { addPush } from "./commands/push.ts";
-import { addRun } from "./commands/run.ts";
-import { addSnap } from "./commands/snap.ts";
-import { addStdinserver } from "./commands/stdinserver.ts";
-import { addTest } from "./commands/test.ts";
-import { addVersion } from "./commands/version.ts";
-import { UsageError, ZreplRunError } from "./errors.ts";
-import { reportFailure, reportSuccess } from "./report-failure.ts";
-import { version } from "./version.ts";
+/** What runs first, and the one place that turns errors into exit codes. */
+import { versionText } from "./version.ts";
 
-const HELP = "see zrepl-run --help, or zrepl-run COMMAND --help";
-
-const EXIT_STATUS = `Exit status:
-  0    everything asked for is done
-  1    failed: nothing useful could be done
-  2    usage or config error; nothing was touched
-  3    partial: some filesystems failed, the others are done
-  4    the filter matched no filesystem
-  75   another invocation holds the lock
-  130  interrupted by SIGINT; 143 by SIGTERM`;
-
-function program(args: readonly string[]) {
-  const cli = yargs([...args])
-    .scriptName("zrepl-run")
-    .usage("$0 COMMAND [JOB..]\n\nSnapshots, replicates and prunes ZFS filesystems; one invocation, no daemon.")
-    .option("config", { alias: "c", type: "string", describe: "config file" })
-    .option("dry-run", {
-      alias: "n",
-      type: "boolean",
-      default: false,
-      describe: "show what would be done, change nothing",
-    })
-    .option("json", { type: "boolean", default: false, describe: "JSON Lines on stdout" })
-    .option("log-level", {
-      choices: ["debug", "info", "warn", "error"] as const,
-      default: "info" as const,
-      describe: "what to log on stderr",
-    })
-    .option("log-format", {
-      choices: ["human", "logfmt", "json"] as const,
-      default: "human" as const,
-      describe: "how to log it",
-    })
-    .option("color", {
-      type: "boolean",
-      // biome-ignore lint/style/noProcessEnv: https://no-color.org
-      default: !process.env["NO_COLOR"],
-      describe: "colours on a terminal; --no-color or NO_COLOR for none",
-    })
-    .option("quiet", { alias: "q", type: "boolean", default: false, describe: "only warnings and errors" })
-    .option("lock-wait", {
-      type: "string",
-      default: "0",
-      describe: "wait so long for a lock, e.g. 5m",
-      coerce: (value: string) => durationSec("lock-wait", value),
-    });
-  // yargs gives every option in camelCase too; its types know that only at the handlers
-  const typed = cli as unknown as Argv<GlobalOptions>;
-  const commands = [
-    addRun,
-    addSnap,
-    addPush,
-    addPull,
-    addPrune,
-    addConfigcheck,
-    addStdinserver,
-    addDoctor,
-    addTest,
-    addVersion,
-  ];
-  for (const add of commands) add(typed);
-  return cli
-    .version(version)
-    .epilogue(EXIT_STATUS)
-    .strict()
-    .demandCommand(1, "name a command")
-    .exitProcess(false)
-    .fail((message, error) => {
-      // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message
-      throw error instanceof ZreplRunError || !message ? error : new UsageError(message, { hint: HELP });
-    });
-}
-
-async function main(): Promise<void> {
-  const args = hideBin(process.argv);
+async function main(args: readonly string[]): Promise<void> {
+  // the one command that needs no parser, which is most of its start-up
+  if (args.length === 1 && args[0] === "version") {
+    process.stdout.write(versionText());
+    return;
+  }
+  const [{ program }, { reportFailure, reportSuccess }] = await Promise.all([
+    import("./program.ts"),
+    import("./report-failure.ts"),
+  ]);
   const json = args.includes("--json");
   try {
     const {
@@ -105,4 +23,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+await main(process.argv.slice(2));

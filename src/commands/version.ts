@@ -1,12 +1,10 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { version } from "../version.ts";
+import { versionText } from "../version.ts";
 
 /** Adds `zrepl-run version`. */
 export function addVersion(cli: Argv<GlobalOptions>) {
   return cli.command("version", "Print the version", {}, () => {
-    process.stdout.write(
-      `zrepl-run version=${version} node=${process.version} platform=${process.platform}-${process.arch}\n`,
-    );
+    process.stdout.write(versionText());
   });
 }

@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import type { RawJob } from "../generated/raw-config.ts";
 import type { PlacedJob } from "./cross-checks.ts";
 import type { Files } from "./locate.ts";
@@ -23,6 +23,7 @@ interface Triple {
 }
 
 async function checkTriple(paths: Triple, site: Site, files: Files, nowMs: number): Promise<void> {
+  const { X509Certificate, createPrivateKey } = await import("node:crypto");
   const certificateOf = (pem: string) => new X509Certificate(pem);
   const ca = await parseFile(paths.ca, certificateOf, "certificate", site.at("ca"), files);
   const cert = await parseFile(paths.cert, certificateOf, "certificate", site.at("cert"), files);

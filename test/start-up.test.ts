@@ -1,0 +1,63 @@
+/** Start-up: a command loads the parts of the bundle that it needs, and no others. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+/** The built program; `npm test` builds first. */
+const PROGRAM = fileURLToPath(new URL("../bin/zrepl-run.js", import.meta.url));
+
+const HOOKS = `import { appendFileSync } from "node:fs";
+export async function load(url, context, next) {
+  appendFileSync(process.env.LOADED, url + "\\n");
+  return next(url, context);
+}`;
+
+let dir: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "zrepl-run-"));
+  writeFileSync(join(dir, "hooks.mjs"), HOOKS);
+  writeFileSync(
+    join(dir, "register.mjs"),
+    'import { register } from "node:module"; register("./hooks.mjs", import.meta.url);',
+  );
+  const job = { type: "snap", name: "one", filesystems: { "p<": true }, snapshotting: { type: "manual" } };
+  writeFileSync(
+    join(dir, "c.yml"),
+    JSON.stringify({ jobs: [{ ...job, pruning: { keep: [{ type: "last_n", count: 1 }] } }] }),
+  );
+});
+
+afterAll(() => {
+  rmSync(dir, { recursive: true });
+});
+
+/** Chunks of the bundle that a command loads, without their hashes, and Node's modules that it imports. */
+function loadedBy(...args: string[]): string[] {
+  const record = join(dir, "loaded");
+  writeFileSync(record, "");
+  const register = pathToFileURL(join(dir, "register.mjs")).href;
+  execFileSync(process.execPath, ["--import", register, PROGRAM, ...args], {
+    env: { LOADED: record, HOME: dir },
+    stdio: "ignore",
+  });
+  const urls = readFileSync(record, "utf8").trim().split("\n");
+  return urls.map((url) => (url.startsWith("node:") ? url : basename(url).replace(/-[A-Z0-9]{8}\.js$/, ""))).sort();
+}
+
+test("version loads no parser of command lines", () => {
+  expect(new Set(loadedBy("version"))).toEqual(new Set(["chunk", "cli.js", "zrepl-run.js"]));
+});
+
+test("configcheck loads nothing that runs programs or draws", () => {
+  const loaded = loadedBy("-c", join(dir, "c.yml"), "configcheck");
+  expect(loaded).toEqual(expect.arrayContaining(["program", "check"]));
+  expect(loaded).not.toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^(work|progress|runner|terminal|build|node:(child_process|crypto|tls))$/),
+    ]),
+  );
+});
