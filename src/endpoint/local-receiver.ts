@@ -81,7 +81,9 @@ export class LocalReceiver implements Receiver {
         isPlaceholder: filesystem.isPlaceholder,
         encrypted: filesystem.encrypted,
         resumeToken: filesystem.resumeToken,
-        versions: filesystem.versions,
+        get versions() {
+          return filesystem.versions;
+        },
         holds: filesystem.holds,
         refusal: undefined,
       }),
@@ -343,8 +345,13 @@ export class LocalReceiver implements Receiver {
   }
 }
 
-function targetOf({ isPlaceholder, resumeToken, versions, holds }: ObservedFilesystem, tag: string): Target {
+function targetOf(found: ObservedFilesystem, tag: string): Target {
+  const { isPlaceholder, resumeToken, holds } = found;
   const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
-  const hasVersions = versions.some(({ kind }) => kind === "snapshot");
-  return { isPlaceholder, resumeToken, hasVersions, lastReceived: new Set(lastReceived) };
+  return {
+    ...{ isPlaceholder, resumeToken, lastReceived: new Set(lastReceived) },
+    get hasVersions() {
+      return found.versions.some(({ kind }) => kind === "snapshot");
+    },
+  };
 }

@@ -160,9 +160,14 @@ export class LocalSender implements Sender {
 }
 
 function stateOf(found: ObservedFilesystem, send: SendOptions): FilesystemState {
-  const { name, type, isPlaceholder, encrypted, resumeToken, versions, holds } = found;
+  const { name, type, isPlaceholder, encrypted, resumeToken, holds } = found;
   const refusal = encryptionRefusal(found, send);
-  return { filesystem: name, type, isPlaceholder, encrypted, resumeToken, versions, holds, refusal };
+  return {
+    ...{ filesystem: name, type, isPlaceholder, encrypted, resumeToken, holds, refusal },
+    get versions() {
+      return found.versions;
+    },
+  };
 }
 
 function judgeSend(argv: readonly string[], filesystem: string, result: CommandResult): StreamFailure | undefined {

@@ -2,10 +2,9 @@
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
 import { listDatasets, listHolds, listLocalProperty } from "../zfs/list.ts";
-import type { FilesystemRecord } from "../zfs/parse.ts";
+import type { FilesystemRecord } from "../zfs/listing-parser.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
 import type { Runner } from "../zfs/runner.ts";
-import { compareVersions } from "../zfs/version.ts";
 
 /** A filesystem of this host by its real name. */
 export interface ObservedFilesystem extends FilesystemRecord {
@@ -15,7 +14,7 @@ export interface ObservedFilesystem extends FilesystemRecord {
 }
 
 export interface Observation {
-  /** Sorted by name. Versions are in createtxg order. */
+  /** Sorted by name. */
   readonly filesystems: readonly ObservedFilesystem[];
   readonly missingRoots: readonly string[];
 }
@@ -33,21 +32,32 @@ export async function observe(
   const records = [...listing.filesystems.values()].filter((record) => wanted(record.name));
   const placeholders = await placeholderNames(runner, request, records);
   const holds = await holdsByFilesystem(runner, records);
-  const filesystems = records.map((record) => ({
-    ...record,
-    versions: record.versions.sort(compareVersions),
-    isPlaceholder: placeholders.has(record.name),
-    holds: holds.get(record.name) ?? NO_HOLDS,
-  }));
-  return { filesystems: filesystems.sort(byName), missingRoots: listing.missingRoots };
+  const filesystems = records.map(
+    (record): ObservedFilesystem => ({
+      name: record.name,
+      type: record.type,
+      guid: record.guid,
+      resumeToken: record.resumeToken,
+      encrypted: record.encrypted,
+      placeholderValue: record.placeholderValue,
+      heldSnapshots: record.heldSnapshots,
+      get versions() {
+        return record.versions;
+      },
+      isPlaceholder: placeholders.has(record.name),
+      holds: holds.get(record.name) ?? NO_HOLDS,
+    }),
+  );
+  return { filesystems: sortByName(filesystems), missingRoots: listing.missingRoots };
 }
 
 const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /** `/` sorts before everything else, so that a parent's whole subtree follows it. */
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  const [x, y] = [a.name.replaceAll("/", "\0"), b.name.replaceAll("/", "\0")];
-  return x < y ? -1 : x > y ? 1 : 0;
+function sortByName(filesystems: readonly ObservedFilesystem[]): ObservedFilesystem[] {
+  const keyed = filesystems.map((filesystem) => ({ filesystem, key: filesystem.name.replaceAll("/", "\0") }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ filesystem }) => filesystem);
 }
 
 async function placeholderNames(
@@ -70,9 +80,7 @@ async function holdsByFilesystem(
   runner: Runner,
   records: readonly FilesystemRecord[],
 ): Promise<Map<string, Map<string, string[]>>> {
-  const held = records.flatMap(({ name, versions }) =>
-    versions.filter((version) => version.userrefs > 0).map((version) => `${name}@${version.name}`),
-  );
+  const held = records.flatMap(({ name, heldSnapshots }) => heldSnapshots.map((snapshot) => `${name}@${snapshot}`));
   const byFilesystem = new Map<string, Map<string, string[]>>();
   if (held.length === 0) return byFilesystem;
   for (const { snapshot, tag } of await listHolds(runner, held)) {

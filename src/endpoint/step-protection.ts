@@ -28,6 +28,7 @@ export class StepProtection {
   readonly #runner: Runner;
   readonly #job: string;
   readonly #onDisk = new Map<string, OnDisk>();
+  #observed: ReadonlyMap<string, FilesystemState> = new Map();
   readonly #onLeftover: (message: string) => void;
 
   /** `onLeftover` is told when something of ours could not be removed: it stays until the next run. */
@@ -40,7 +41,7 @@ export class StepProtection {
   /** Takes over what a listing shows. */
   observe(states: readonly FilesystemState[]): void {
     this.#onDisk.clear();
-    for (const state of states) this.#onDisk.set(state.filesystem, ownAbstractions(state, this.#job));
+    this.#observed = new Map(states.map((state) => [state.filesystem, state]));
   }
 
   /** See `Sender.prepare`. Requests of one filesystem follow each other. */
@@ -108,7 +109,8 @@ export class StepProtection {
   }
 
   #of(filesystem: string): OnDisk {
-    const known = this.#onDisk.get(filesystem) ?? { stepHolds: new Set(), tentative: new Map(), cursors: new Map() };
+    const state = this.#observed.get(filesystem);
+    const known = this.#onDisk.get(filesystem) ?? ownAbstractions(state, this.#job);
     this.#onDisk.set(filesystem, known);
     return known;
   }
@@ -213,8 +215,9 @@ function protectedVersions({ from, via, to, guarantee }: StepRequest): Filesyste
   return from?.kind === "snapshot" ? [from, ...via, to] : [...via, to];
 }
 
-function ownAbstractions(state: FilesystemState, job: string): OnDisk {
+function ownAbstractions(state: FilesystemState | undefined, job: string): OnDisk {
   const own: OnDisk = { stepHolds: new Set(), tentative: new Map(), cursors: new Map() };
+  if (state === undefined) return own;
   for (const version of state.versions) {
     const cursor = parseCursor(version);
     if (cursor?.job === job) (cursor.kind === "cursor" ? own.cursors : own.tentative).set(version.name, version.guid);

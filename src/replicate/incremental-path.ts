@@ -1,5 +1,5 @@
 /** The pure heart of replication: from two histories to what must be sent (zrepl-behaviour.md §4.4). */
-import { compareVersions, type FilesystemVersion } from "../zfs/version.ts";
+import { compareVersions, type FilesystemVersion, isInOrder } from "../zfs/version.ts";
 
 export type IncrementalPath =
   /** `base` is on both sides and the receiver's newest; `snapshots` are to be sent, oldest first. */
@@ -29,8 +29,8 @@ export function incrementalPath(
   senderVersions: readonly FilesystemVersion[],
   isChosen: (snapshot: FilesystemVersion) => boolean = () => true,
 ): IncrementalPath {
-  const receiver = receiverVersions.filter(({ kind }) => kind === "snapshot").sort(compareVersions);
-  const sender = [...senderVersions].sort(compareVersions);
+  const receiver = inOrder(receiverVersions.filter(({ kind }) => kind === "snapshot"));
+  const sender = inOrder(senderVersions);
   const common = newestCommon(receiver, sender);
   if (common === undefined)
     return sender.length === 0 ? { kind: "noSenderSnapshots" } : { kind: "noCommonAncestor", sender, receiver };
@@ -54,6 +54,10 @@ function newestCommon(
   receiver: readonly FilesystemVersion[],
   sender: readonly FilesystemVersion[],
 ): { readonly receiverIndex: number; readonly senderIndex: number } | undefined {
+  // Nearly always the receiver's newest is among the sender's newest.
+  const newest = receiver.at(-1);
+  const senderIndexOfNewest = newest === undefined ? -1 : sender.findLastIndex(({ guid }) => guid === newest.guid);
+  if (senderIndexOfNewest !== -1) return { receiverIndex: receiver.length - 1, senderIndex: senderIndexOfNewest };
   // Later entries win: on a tie the order has the bookmark first, so the snapshot's index stays.
   const indexByGuid = new Map(sender.map(({ guid }, index) => [guid, index]));
   for (let receiverIndex = receiver.length - 1; receiverIndex >= 0; receiverIndex--) {
@@ -61,4 +65,8 @@ function newestCommon(
     if (senderIndex !== undefined) return { receiverIndex, senderIndex };
   }
   return undefined;
+}
+
+function inOrder(versions: readonly FilesystemVersion[]): readonly FilesystemVersion[] {
+  return isInOrder(versions) ? versions : versions.toSorted(compareVersions);
 }

@@ -65,7 +65,7 @@ async function snapLocked(job: SnapshottingJob, options: SnapOptions, invocation
   return { matched, done: matched - failed, failed: failed + problems.length };
 }
 
-interface Listed extends ObservedFilesystem {
+interface Listed extends Pick<ObservedFilesystem, "name" | "isPlaceholder" | "versions"> {
   readonly filesystem: string;
 }
 
@@ -74,7 +74,12 @@ async function listFilesystems(
   { runner }: Invocation,
 ): Promise<{ readonly filesystems: readonly Listed[]; readonly problems: readonly string[] }> {
   const observed = await observeSelected(runner, filter);
-  const filesystems = observed.filesystems.map((filesystem) => ({ ...filesystem, filesystem: filesystem.name }));
+  const filesystems = observed.filesystems.map((found) => ({
+    ...{ filesystem: found.name, name: found.name, isPlaceholder: found.isPlaceholder },
+    get versions() {
+      return found.versions;
+    },
+  }));
   return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
 }
 

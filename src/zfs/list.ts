@@ -1,7 +1,8 @@
 /** One listing per side: filesystems, snapshots, bookmarks in one process (design.md §4). */
 import { buildListArgv, chunkArguments, type ListingRequest } from "./argv.ts";
 import { ZfsCommandError } from "./errors.ts";
-import { type FilesystemRecord, type HoldRecord, ListingParser, parseHolds, parseProperties } from "./parse.ts";
+import { type FilesystemRecord, ListingParser } from "./listing-parser.ts";
+import { type HoldRecord, parseHolds, parseProperties } from "./parse.ts";
 import type { Runner } from "./runner.ts";
 
 export interface Listing {

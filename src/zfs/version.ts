@@ -30,3 +30,13 @@ export function compareVersions(a: FilesystemVersion, b: FilesystemVersion): num
   if (a.kind !== b.kind) return a.kind === "bookmark" ? -1 : 1;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
+
+/** Whether `compareVersions` would leave them as they are, which listings nearly always are. */
+export function isInOrder(versions: readonly FilesystemVersion[]): boolean {
+  let before = versions[0];
+  for (const version of versions) {
+    if (before !== undefined && compareVersions(before, version) > 0) return false;
+    before = version;
+  }
+  return true;
+}
