@@ -25,3 +25,12 @@ export function withJobLock<T>(
     body,
   );
 }
+
+/**
+ * The lock of a client of a sink or source: its sessions', and that of the sink's own pruning. Different for every client:
+ * what a file name can't hold is written in hex.
+ */
+export function clientLockName(job: string, identity: string): string {
+  const safe = (text: string) => text.replaceAll(/[^\w.-]/g, (char) => `:${Buffer.from(char).toString("hex")}`);
+  return `serve-${safe(job)}:${safe(identity)}`;
+}

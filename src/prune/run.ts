@@ -1,6 +1,6 @@
 /** The story of pruning: lock → observe → plan → show | execute → report, for each side by itself. */
 import type { DestroyLimit, PullJob, PushJob, SendOptions, SinkJob, SnapJob, SourceJob } from "../config/config.ts";
-import type { DestroyFailure, Endpoint, SideListing } from "../endpoint/endpoint.ts";
+import type { DestroyFailure, Endpoint, FilesystemState, SideListing } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
 import { LocalSender } from "../endpoint/local-sender.ts";
 import { type Endpoints, openEndpoints } from "../endpoint/open.ts";
@@ -8,6 +8,7 @@ import { FailedError, UsageError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
 import { count } from "../report/format.ts";
+import { type BusyClients, withClientLocks } from "./client-locks.ts";
 import { heldReason, LEFT_ALONE_HINT, leftAloneReason } from "./describe.ts";
 import { countDestroys, exceedsLimit } from "./plan.ts";
 import { showPlan } from "./show.ts";
@@ -31,23 +32,39 @@ export function hasPruning(job: PruneJob): boolean {
   return job.pruning !== undefined;
 }
 
-/** Prunes one job under its lock. */
+/** Prunes one job under its lock; a sink also under those of its clients. */
 export function prune(job: PruneJob, options: PruneOptions, invocation: Invocation): Promise<PhaseResult[]> {
-  return withJobLock("job", job.name, invocation, () => pruneLocked(job, options, invocation));
+  return withJobLock("job", job.name, invocation, () =>
+    job.type === "sink"
+      ? withClientLocks(job, invocation, async (busy) => [
+          ...(await pruneLocked(job, options, invocation, busy)),
+          ...reportBusy(job.name, busy, invocation),
+        ])
+      : pruneLocked(job, options, invocation),
+  );
+}
+
+function reportBusy(job: string, busy: BusyClients, { reporter }: Invocation): PhaseResult[] {
+  return [...busy].map(([client, { message, hint }]) => {
+    const failure = { phase: "prune" as const, filesystem: client, message: `not pruned: ${message}`, temporary: true };
+    reporter.emit({ event: "filesystemFailed", job, ...failure, ...(hint === undefined ? {} : { hint }) });
+    return { matched: 1, done: 0, failed: 1 };
+  });
 }
 
 /**
- * As `prune`, for a caller that holds the job's lock.
+ * As `prune`, for a caller that holds the job's lock. Filesystems of `busy` clients are left out.
  * @throws {FailedError} when more than `max_destroy` would be destroyed; nothing is, then
  */
 export async function pruneLocked(
   job: PruneJob,
   options: PruneOptions,
   invocation: Invocation,
+  busy: BusyClients = new Map(),
 ): Promise<PhaseResult[]> {
   const warn = (message: string) => invocation.reporter.emit({ event: "log", level: "warn", job: job.name, message });
   if (job.type !== "push" && job.type !== "pull") {
-    const plan = await planLocal(job, options, invocation, warn);
+    const plan = await planLocal(job, options, busy, invocation, warn);
     return finishAll(job, [plan], options, invocation);
   }
   const endpoints = await openEndpoints(job, { ...invocation, warn });
@@ -73,6 +90,7 @@ const NOT_SENT: SendOptions = {
 async function planLocal(
   job: SnapJob | SinkJob | SourceJob,
   options: PruneOptions,
+  busy: BusyClients,
   invocation: Invocation,
   warn: (message: string) => void,
 ): Promise<SidePlan> {
@@ -84,7 +102,8 @@ async function planLocal(
     job.type === "sink"
       ? new LocalReceiver({ runner, job: name, rootFs: job.rootFs, clientIdentity: undefined, recv: job.recv, warn })
       : new LocalSender({ runner, job: name, filter: job.filesystems, send: NOT_SENT, warn });
-  const listing = await endpoint.list();
+  const { filesystems, problems } = await endpoint.list();
+  const listing = { filesystems: filesystems.filter((state) => !busy.has(clientOf(state))), problems };
   return planOneSide({
     job: name,
     type,
@@ -93,6 +112,11 @@ async function planLocal(
     endpoint,
     nowSec: now(invocation),
   });
+}
+
+/** Of a filesystem of a sink. */
+function clientOf({ filesystem }: FilesystemState): string {
+  return filesystem.split("/", 1)[0] ?? filesystem;
 }
 
 function guarded<T extends { readonly allowEmpty?: boolean }>(pruning: T, { allowEmpty }: PruneOptions): T {

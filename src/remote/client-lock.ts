@@ -5,6 +5,7 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { LockedError } from "../errors.ts";
+import { clientLockName } from "../job-lock.ts";
 import { lockOwner, withLock } from "../lock.ts";
 import type { LockOwner } from "../lock-owner.ts";
 import type { Hello } from "./handshake.ts";
@@ -49,7 +50,8 @@ export class ClientLock {
 
   async #acquire(): Promise<void> {
     const { dir, hello, signal, onLost } = this.#options;
-    const name = lockName(this.#options);
+    const { job, identity } = this.#options;
+    const name = clientLockName(job, identity);
     await this.#endFormerSession(name);
     let enter: () => void = () => undefined;
     const entered = new Promise<void>((resolve) => {
@@ -69,8 +71,10 @@ export class ClientLock {
   async #endFormerSession(name: string): Promise<void> {
     const owner = lockOwner({ dir: this.#options.dir, name });
     if (owner === undefined) return;
-    const { driver, session } = parseOwner(owner);
-    if (driver !== this.#options.hello.driver || session === this.#options.hello.session) return;
+    const former = parseOwner(owner);
+    if (former === undefined) return; // no session: the sink is being pruned here
+    const { driver, session } = this.#options.hello;
+    if (former.driver !== driver || former.session === session) return;
     await this.#end(owner, () => lockOwner({ dir: this.#options.dir, name }));
   }
 
@@ -81,7 +85,7 @@ export class ClientLock {
       const stream = /^(.+)\.lock$/.exec(entry)?.[1];
       if (stream === undefined || !stream.startsWith(streamPrefix(name))) continue;
       const owner = lockOwner({ dir, name: stream });
-      if (owner !== undefined && parseOwner(owner).session !== hello.session)
+      if (owner !== undefined && parseOwner(owner)?.session !== hello.session)
         await this.#end(owner, () => lockOwner({ dir, name: stream }));
     }
   }
@@ -107,10 +111,10 @@ let streams = 0;
 /** Runs a stream's server: registered, so that a later session finds it, and only as long as its session lives. */
 export async function underSession<T>(options: ClientLockOptions, body: () => Promise<T>): Promise<T> {
   const { dir, hello, signal, onLost } = options;
-  const name = lockName(options);
+  const name = clientLockName(options.job, options.identity);
   const ours = () => {
     const owner = lockOwner({ dir, name });
-    return owner !== undefined && parseOwner(owner).session === hello.session;
+    return owner !== undefined && parseOwner(owner)?.session === hello.session;
   };
   const ended = () => new LockedError("the session that this stream belongs to has no lock, or has ended");
   if (!ours()) throw ended();
@@ -133,12 +137,6 @@ function kill(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Different for every client: what a file name can't hold is written in hex. */
-function lockName({ job, identity }: Pick<ClientLockOptions, "job" | "identity">): string {
-  const safe = (text: string) => text.replaceAll(/[^\w.-]/g, (char) => `:${Buffer.from(char).toString("hex")}`);
-  return `serve-${safe(job)}:${safe(identity)}`;
-}
-
 function streamPrefix(lock: string): string {
   return `${lock}:stream:`;
 }
@@ -147,7 +145,8 @@ function describe({ job, identity, hello }: ClientLockOptions): string {
   return `zrepl-run stdinserver ${identity} (job ${job}, session ${hello.session} of ${hello.driver})`;
 }
 
-function parseOwner({ command }: LockOwner): { readonly session: string; readonly driver: string } {
-  const [, session = "", driver = ""] = /, session ([0-9a-f]{32}) of (.*)\)$/.exec(command) ?? [];
-  return { session, driver };
+/** @returns undefined when it is no session's */
+function parseOwner({ command }: LockOwner): { readonly session: string; readonly driver: string } | undefined {
+  const [, session, driver] = /^zrepl-run stdinserver .*?, session ([0-9a-f]{32}) of (.*)\)$/.exec(command) ?? [];
+  return session === undefined || driver === undefined ? undefined : { session, driver };
 }

@@ -154,6 +154,7 @@ function privateDirectory(runDir: string): string {
 }
 
 function isUsable(dir: string): boolean {
+  if (!/^[\w./:@+-]+$/.test(dir)) return false; // ssh would see a blank as the path's end, and % as something to fill in
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     rmSync(mkdtempSync(join(dir, "zr-ssh-0-")), { recursive: true });

@@ -2,12 +2,14 @@
 import { PassThrough } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { clientLockName } from "../../src/job-lock.ts";
+import { withLock } from "../../src/lock.ts";
 import type { Connection, ConnectionEnd, Transport } from "../../src/remote/connection.ts";
 import { connect } from "../../src/remote/handshake.ts";
 import { Session } from "../../src/remote/session.ts";
 import { encodeFrame, serverGreeting } from "../../src/remote/wire.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
-import { hello, Rig, type RigOptions } from "./rig.ts";
+import { CLIENT, hello, Rig, type RigOptions } from "./rig.ts";
 
 const rigs: Rig[] = [];
 afterEach(() => {
@@ -236,6 +238,21 @@ describe("a client's lock", () => {
     const [first, second] = [await open(rig, {}), await open(other, {})];
     await Promise.all([first.call("lock", {}), second.call("lock", {})]);
     await Promise.all([first.close(), second.close()]);
+  });
+
+  test("is not taken from a prune of the sink on its own host, whatever the client calls itself", async () => {
+    const rig = newRig();
+    const name = clientLockName("sink", CLIENT);
+    const lock = { dir: rig.lockDir, name, command: "zrepl-run prune sink", waitSec: 0 };
+    const { signal } = new AbortController();
+    const session = await open(rig, { driver: "" });
+    await withLock({ ...lock, signal, onLost: () => undefined }, async () => {
+      await expect(session.call("lock", {})).rejects.toMatchObject({ exitCode: 75 });
+    });
+    await session.close();
+    const next = await open(rig, { driver: "" });
+    await next.call("lock", {});
+    await next.close();
   });
 
   test("is needed for a stream of its own", async () => {
