@@ -60,7 +60,7 @@ export class Site {
   readonly rootFs: string;
   /** For files of the test's own. */
   readonly dir: string;
-  readonly #configFile: string;
+  readonly configFile: string;
 
   /** `id` keeps tests on the same pools apart. */
   constructor(src: TestPool, dst: TestPool, id: string) {
@@ -70,7 +70,7 @@ export class Site {
     this.dstRoot = `${dst.name}/${id}`;
     this.rootFs = `${this.dstRoot}/sink`;
     this.dir = join(src.dir, `files of ${id}`);
-    this.#configFile = join(this.dir, "config.yml");
+    this.configFile = join(this.dir, "config.yml");
   }
 
   /** Makes the roots and a config. */
@@ -126,7 +126,7 @@ export class Site {
         ...jobs,
       ],
     };
-    writeFileSync(this.#configFile, JSON.stringify(config, undefined, 2));
+    writeFileSync(this.configFile, JSON.stringify(config, undefined, 2));
   }
 
   /** Runs the program to its end; a failing one is a result, too. */
@@ -183,7 +183,7 @@ export class Site {
   }
 
   #argv(args: readonly string[], json: boolean): string[] {
-    return [PROGRAM, "--config", this.#configFile, ...(json ? ["--json"] : []), ...args];
+    return [PROGRAM, "--config", this.configFile, ...(json ? ["--json"] : []), ...args];
   }
 
   /** Writes random bytes into a file of a sender's filesystem. */
@@ -301,13 +301,14 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
-interface Process {
+export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly argv: readonly string[];
 }
 
-function processes(): Process[] {
+/** All that run, zombies left out. */
+export function processes(): Process[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     try {

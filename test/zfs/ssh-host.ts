@@ -58,7 +58,7 @@ export async function startSshHost(
     await newKey(identity);
     const key = (await readFile(join(folder, `${identity}.pub`), "utf8")).trim();
     const before = options.noise === undefined ? "" : `printf '${options.noise}'; `;
-    const serve = options.command ?? `${process.execPath} ${program} -c ${config} stdinserver ${identity}`;
+    const serve = options.command ?? `${process.execPath} ${program} -c '${config}' stdinserver ${identity}`;
     lines.push(`command="${before}${serve}",restrict ${key}`);
   }
   writeFileSync(join(folder, "authorized_keys"), `${lines.join("\n")}\n`, { mode: 0o644 });
