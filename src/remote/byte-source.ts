@@ -110,5 +110,5 @@ export async function readFrame(source: ByteSource): Promise<Frame | undefined> 
   const payload = payloadBytes === 0 ? Buffer.alloc(0) : await source.readExactly(payloadBytes);
   if (header === undefined || payload === undefined)
     throw new ProtocolError("the connection ended in the middle of a message");
-  return { header: parseFrameHeader(header), payload };
+  return { header: parseFrameHeader(header), payload, bytes: FRAME_PREFIX_BYTES + headerBytes + payloadBytes };
 }

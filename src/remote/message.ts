@@ -13,7 +13,7 @@ import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import { type Check, flag, integer, list, matching, object, oneOf, optional, text } from "./checks.ts";
 import { type WireError, wireError } from "./remote-error.ts";
-import { ProtocolError } from "./wire.ts";
+import { LIMITS, ProtocolError } from "./wire.ts";
 
 const MAX_UINT64 = 2n ** 64n - 1n;
 const MAX_BATCH = 20_000;
@@ -193,8 +193,10 @@ export class ListingReader {
   readonly problems: string[] = [];
   #versions: FilesystemVersion[] = [];
   #holds = new Map<string, readonly string[]>();
+  #items = 0;
 
   item(item: unknown): void {
+    this.#count(1);
     if (!Array.isArray(item)) throw new ProtocolError("malformed message: a listing's item is not a list");
     if (item[0] === "v") this.#version(item);
     else if (item[0] === "f") this.#filesystem(item);
@@ -231,6 +233,17 @@ export class ListingReader {
       creationSec: count(creationSec, "creationSec"),
       userrefs: count(userrefs, "userrefs"),
     });
-    if (tags !== null && tags !== undefined) this.#holds.set(name, list(holdTag, MAX_BATCH)(tags, "holds"));
+    if (tags === null || tags === undefined) return;
+    const checked = list(holdTag, MAX_BATCH)(tags, "holds");
+    this.#count(checked.length);
+    this.#holds.set(name, checked);
+  }
+
+  #count(items: number): void {
+    this.#items += items;
+    if (this.#items > LIMITS.listingItems)
+      throw new ProtocolError(`the other side's listing has more than ${LIMITS.listingItems} entries`, {
+        hint: "prune there, or give the filesystems to several jobs",
+      });
   }
 }

@@ -95,6 +95,7 @@ class ServerSession {
   readonly #options: ServerSessionOptions;
   readonly #open = new Map<number, Promise<void>>();
   #hasListed = false;
+  #isListing = false;
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
@@ -128,7 +129,8 @@ class ServerSession {
 
   #hear({ header, payload }: Frame): void {
     if (header["ping"] !== undefined) {
-      void this.#write(encodeFrame({ pong: true }));
+      // What waits to be read is a sign of life too: pongs must not pile up for a client that does not read.
+      if (!this.#options.output.writableNeedDrain) void this.#write(encodeFrame({ pong: true }));
       return;
     }
     const id = callId(header["id"], "id");
@@ -175,11 +177,7 @@ class ServerSession {
     const { endpoint } = this.#options.served;
     switch (verb) {
       case "list":
-        return async () => {
-          await this.#writeListing(id, await endpoint.list());
-          this.#hasListed = true;
-          return {};
-        };
+        return () => this.#list(id);
       case "look": {
         const { filesystem } = oneFilesystem(args, "args");
         return () => endpoint.look(filesystem).then(() => ({}));
@@ -198,6 +196,19 @@ class ServerSession {
       }
       default:
         throw new ProtocolError("malformed message: unknown question");
+    }
+  }
+
+  /** One at a time: a listing may be large. */
+  async #list(id: number): Promise<Result> {
+    if (this.#isListing) throw new ProtocolError("a listing is under way");
+    this.#isListing = true;
+    try {
+      await this.#writeListing(id, await this.#options.served.endpoint.list());
+      this.#hasListed = true;
+      return {};
+    } finally {
+      this.#isListing = false;
     }
   }
 

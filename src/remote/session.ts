@@ -4,7 +4,7 @@ import { integer, list, object, oneOf, text } from "./checks.ts";
 import type { Connection, Transport } from "./connection.ts";
 import { connect, type Hello, type Welcome } from "./handshake.ts";
 import { ConnectionLostError, fromWire, printable, wireError } from "./remote-error.ts";
-import { encodeFrame, type Frame, ProtocolError } from "./wire.ts";
+import { encodeFrame, type Frame, LIMITS, ProtocolError } from "./wire.ts";
 
 /** Questions, with what they may change over there (docs/protocol.md). */
 export type Verb =
@@ -32,6 +32,8 @@ export interface Answer {
 
 interface Pending {
   readonly onItem: ((item: unknown) => void) | undefined;
+  /** Heard so far. */
+  bytes: number;
   resolve(answer: Answer): void;
   reject(error: Error): void;
 }
@@ -55,6 +57,7 @@ export class Session {
   readonly #pending = new Map<number, Pending>();
   readonly #lost = new AbortController();
   #nextId = 1;
+  #logs = 0;
   readonly #pulse: NodeJS.Timeout;
 
   /** @throws {ConnectError | ProtocolError | RemoteError} */
@@ -94,7 +97,7 @@ export class Session {
       this.#lost.signal.throwIfAborted();
       const id = this.#nextId++;
       const frame = encodeFrame({ id, call: verb, args }, options.payload);
-      this.#pending.set(id, { onItem: options.onItem, resolve, reject });
+      this.#pending.set(id, { onItem: options.onItem, bytes: 0, resolve, reject });
       this.#connection.output.write(frame);
     });
   }
@@ -139,10 +142,12 @@ export class Session {
     }
   }
 
-  #hear({ header, payload }: Frame): void {
+  #hear({ header, payload, bytes }: Frame): void {
     if (header["log"] !== undefined) {
       const { message } = log(header["log"], "log");
-      this.#options.warn(`${this.peer}: ${printable(message)}`);
+      this.#logs++;
+      if (this.#logs < LIMITS.logs) this.#options.warn(`${this.peer}: ${printable(message)}`);
+      else if (this.#logs === LIMITS.logs) this.#options.warn(`${this.peer} says too much; the rest is left out`);
       return;
     }
     if (header["error"] !== undefined && header["id"] === undefined)
@@ -151,6 +156,9 @@ export class Session {
     const id = anyId(header["id"], "id");
     const pending = this.#pending.get(id);
     if (pending === undefined) throw new ProtocolError(`${this.peer} answered what was not asked`);
+    pending.bytes += bytes;
+    if (pending.bytes > LIMITS.answerBytes)
+      throw new ProtocolError(`${this.peer} answers without end: more than ${LIMITS.answerBytes} bytes`);
     if (header["items"] !== undefined) {
       for (const item of items(header["items"], "items")) pending.onItem?.(item);
       return;

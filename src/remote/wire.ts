@@ -14,6 +14,12 @@ export const LIMITS = {
   /** Of one frame. */
   headerBytes: 4 * 1024 * 1024,
   payloadBytes: 1024 * 1024,
+  /** Of an answer in parts, all its frames together. */
+  answerBytes: 512 * 1024 * 1024,
+  /** Of a listing: filesystems, versions, holds and problems together. */
+  listingItems: 2_000_000,
+  /** Lines for our log that one session passes on. */
+  logs: 10_000,
 } as const;
 
 /** The other side does not speak our protocol, or broke it. */
@@ -70,6 +76,8 @@ export function protocolMismatch(
 export interface Frame {
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Buffer;
+  /** Of all of it. */
+  readonly bytes: number;
 }
 
 export const FRAME_PREFIX_BYTES = 8;

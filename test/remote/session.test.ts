@@ -1,13 +1,14 @@
 /** The active side against servers that are not what they should be. */
-import { PassThrough } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { clientLockName } from "../../src/job-lock.ts";
 import { withLock } from "../../src/lock.ts";
 import type { Connection, ConnectionEnd, Transport } from "../../src/remote/connection.ts";
 import { connect } from "../../src/remote/handshake.ts";
+import { RemoteReceiver } from "../../src/remote/remote-receiver.ts";
 import { Session } from "../../src/remote/session.ts";
-import { encodeFrame, serverGreeting } from "../../src/remote/wire.ts";
+import { encodeFrame, LIMITS, serverGreeting } from "../../src/remote/wire.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
 import { CLIENT, hello, Rig, type RigOptions } from "./rig.ts";
 
@@ -188,6 +189,47 @@ describe("a session", () => {
     say(bytes);
     await expect(asked).rejects.toThrow();
     expect(aborted()).toBe(true);
+  });
+
+  test("ends on a listing without end", { timeout: 60_000 }, async () => {
+    const { session, say, aborted } = await open();
+    const remote = { session, transport: fakeServer().transport, hello: hello("sink") };
+    const listed = new RemoteReceiver(remote).list();
+    const part = encodeFrame({ id: 1, items: Array(1000).fill(["p", ""]) });
+    for (let i = 0; i <= LIMITS.listingItems / 1000; i++) say(part);
+    await expect(listed).rejects.toThrow("listing has more than 2000000 entries");
+    expect(aborted()).toBe(true);
+  });
+
+  test("ends on an answer without end", { timeout: 60_000 }, async () => {
+    const { session, say, aborted } = await open();
+    const asked = session.call("list", {});
+    const part = encodeFrame({ id: 1, items: [], pad: "x".repeat(4_000_000) });
+    for (let bytes = 0; bytes <= LIMITS.answerBytes; bytes += part.length) say(part);
+    await expect(asked).rejects.toThrow("there answers without end");
+    expect(aborted()).toBe(true);
+  });
+
+  test("leaves out warnings without end", async () => {
+    const { session, say, warnings } = await open();
+    const line = encodeFrame({ log: { level: "warn", message: "again" } });
+    say(Buffer.concat(Array(LIMITS.logs + 50).fill(line)));
+    say(encodeFrame({ id: 1, result: 5 }));
+    expect((await session.call("estimate", {})).result).toBe(5);
+    expect(warnings).toHaveLength(LIMITS.logs);
+    expect(warnings.at(-1)).toBe("there says too much; the rest is left out");
+  });
+
+  test("whose client asks and never reads does not fill the server's memory", async () => {
+    const { input, output } = newRig().serve();
+    output.write("ZREPL-RUN CLIENT PROTOCOL=0001\n");
+    output.write(encodeFrame({ hello: hello("sink") }));
+    output.write(Buffer.concat(Array(150_000).fill(encodeFrame({ ping: true }))));
+    const waiting = (stream: Readable | Writable) =>
+      ("readableLength" in stream ? Number(stream.readableLength) : 0) +
+      ("writableLength" in stream ? Number(stream.writableLength) : 0);
+    while (waiting(output) > 0) await delay(50);
+    expect(waiting(input)).toBeLessThan(2.2 * (1 << 20)); // all pongs would be 3.15 MB
   });
 
   test("passes warnings on", async () => {

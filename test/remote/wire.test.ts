@@ -47,7 +47,7 @@ describe("frames", () => {
         const bytes = Buffer.concat(sent.map(([header, payload]) => encodeFrame(header, Buffer.from(payload))));
         const source = inPieces(bytes, sizes);
         for (const [header, payload] of sent)
-          expect(await readFrame(source)).toEqual({ header, payload: Buffer.from(payload) });
+          expect(await readFrame(source)).toMatchObject({ header, payload: Buffer.from(payload) });
         expect(await readFrame(source)).toBeUndefined();
       }),
       { numRuns: 200 },
@@ -114,6 +114,27 @@ describe("greetings", () => {
 });
 
 describe("listings", () => {
+  const snapshot = (i: number) => ["v", "@", `zrepl_${i}`, "18446744073709551615", String(i), 1_700_000_000, 0, null];
+
+  test("of a million snapshots are taken, without end they are not", { timeout: 60_000 }, () => {
+    const reader = new ListingReader();
+    reader.item(["f", "pool/data", "filesystem", false, false, null, null]);
+    for (let i = 1; i <= 1_000_000; i++) reader.item(snapshot(i));
+    expect(reader.filesystems[0]?.versions).toHaveLength(1_000_000);
+    for (let i = 1_000_001; i < LIMITS.listingItems; i++) reader.item(["p", ""]);
+    expect(() => reader.item(["p", ""])).toThrow("the other side's listing has more than 2000000 entries");
+  });
+
+  test("can't be made endless by holds", () => {
+    const reader = new ListingReader();
+    reader.item(["f", "pool/data", "filesystem", false, false, null, null]);
+    const tags = Array<string>(20_000).fill("tag");
+    const endless = () => {
+      for (let i = 0; i < 101; i++) reader.item(["v", "@", "s", "1", "1", 1, 20_000, tags]);
+    };
+    expect(endless).toThrow("has more than 2000000 entries");
+  });
+
   const component = fc.stringMatching(/^[a-z0-9_.:-]{1,20}$/).filter((name) => name !== "." && name !== "..");
   const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
   const version = fc.record({
