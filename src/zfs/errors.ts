@@ -71,7 +71,8 @@ export function classifyZfsError(result: Pick<CommandResult, "stderr" | "signal"
 
 const TEMPORARY: ReadonlySet<ZfsErrorReason> = new Set(["busy", "stream-cut", "resume-state-available", "killed"]);
 
-const PERMISSION_HINT = "run it as root, or delegate what it needs with zfs allow (mounting stays root's on Linux)";
+const PERMISSION_HINT =
+  "run it as root, or delegate with zfs allow what zrepl-run doctor JOB says is missing (mounting stays root's on Linux)";
 
 /** A `zfs` or `zpool` command failed. */
 export class ZfsCommandError extends ZreplRunError {

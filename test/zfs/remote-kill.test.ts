@@ -16,7 +16,7 @@ import { zfs } from "./pool.ts";
 import { CLIENT, type Process, PUSH_JOB, processes, processTree, SINK_JOB, type Site, trackSites } from "./site.ts";
 import { type SshHost, trackSshHosts } from "./ssh-host.ts";
 
-/** Each way; more with `npm run test:soak -- --kills N`. */
+/** Each way; more by ZREPL_RUN_KILLS=N npm run test:zfs remote-kill. */
 const KILLS = Number(process.env["ZREPL_RUN_KILLS"] ?? 8);
 /** Kills between two runs that must make everything good again. */
 const BETWEEN_REPAIRS = 4;
