@@ -1,5 +1,5 @@
-// Generates src/generated/ from schemas/config.schema.json: the config's TypeScript types, its compiled validator, and
-// the part of the schema that the loader walks (src/config/coerce.ts).
+// Generates src/generated/: from schemas/config.schema.json the config's TypeScript types, its compiled validator, and
+// the part of the schema that the loader walks (src/config/coerce.ts); from schemas/events.schema.json the types of events.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import Ajv from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
@@ -50,6 +50,21 @@ const types = await compile({ ...typed, title: "raw_config" }, "raw_config", {
   ignoreMinAndMaxItems: true,
 });
 writeFileSync(`${out}/raw-config.ts`, types);
+
+const events = JSON.parse(readFileSync("schemas/events.schema.json", "utf8"));
+const eventTypes = await compile(
+  mapSchema({ ...events, title: "Event", description: "One of a closed union." }, (node) => {
+    // an anonymous copy of a named schema would get a name of its own
+    const { $id: _id, ...rest } = node;
+    return rest;
+  }),
+  "Event",
+  { additionalProperties: false, bannerComment: BANNER.replace("config", "events"), ignoreMinAndMaxItems: true },
+);
+writeFileSync(
+  `${out}/event.ts`,
+  eventTypes.replaceAll(/^( +)(\w+\??:)/gm, "$1readonly $2").replaceAll(/\b(\w+)\[\]/g, "readonly $1[]"),
+);
 
 const shape = mapSchema(schema, (node) =>
   Object.fromEntries(Object.entries(node).filter(([key]) => !FOR_EDITORS.has(key))),

@@ -5,7 +5,8 @@
 import type { GlobalOptions } from "./cli-options.ts";
 import type { Config, Job } from "./config/config.ts";
 import { FailedError, InterruptedError, UsageError } from "./errors.ts";
-import type { Reporter } from "./report/events.ts";
+import { CONTRACT, type Reporter } from "./report/events.ts";
+import { version } from "./version.ts";
 import type { Runner } from "./zfs/runner.ts";
 
 export interface Invocation {
@@ -59,6 +60,9 @@ export async function withInvocation<T>(
   const { env } = process;
   const config = await loadConfig({ file: options.config, env });
   const { reporter, close } = await createTerminalReporter(options);
+  const command = ["zrepl-run", ...process.argv.slice(2)].join(" ");
+  const { dryRun } = options;
+  reporter.emit({ event: "start", v: CONTRACT, version, command, dryRun, time: new Date().toISOString() });
   // configcheck is the place for these; a timer's run would say them every time
   for (const message of config.warnings) reporter.emit({ event: "log", level: "debug", message });
   const interrupt = new AbortController();
@@ -78,14 +82,14 @@ export async function withInvocation<T>(
       config,
       runner,
       reporter,
-      dryRun: options.dryRun,
+      dryRun,
       lockWaitSec: options.lockWait,
       interrupted: interrupt.signal,
       timeUp: timeUp.signal,
       abort: (error) => interrupt.abort(error),
       nowMs: () => Date.now(),
       env,
-      command: ["zrepl-run", ...process.argv.slice(2)].join(" "),
+      command,
     });
   } finally {
     clearTimeout(timer);

@@ -1,7 +1,8 @@
 import type { Writable } from "node:stream";
 import { inspect } from "node:util";
 import { ConfigError, EXIT, type ExitCode, ZreplRunError } from "./errors.ts";
-import type { Event } from "./report/events.ts";
+import { CONTRACT, type Event } from "./report/events.ts";
+import { processTally } from "./report/tally.ts";
 
 /** Prints a failure for the operator, ends `--json`, and returns the exit code. Called once, from cli.ts. */
 export function reportFailure(
@@ -12,17 +13,41 @@ export function reportFailure(
   const ours = error instanceof ZreplRunError;
   if (ours) stderr.write(`${describeFailure(error)}\n`);
   else stderr.write(`zrepl-run: internal error, please report\n${inspect(error)}\n`);
-  const exitCode = ours ? error.exitCode : EXIT.failed;
-  const hint = ours && error.hint !== undefined ? { hint: error.hint } : {};
-  const end: Event = { event: "end", exitCode, error: error instanceof Error ? error.message : String(error), ...hint };
-  if (json) stdout.write(`${JSON.stringify(end)}\n`);
+  const exitCode = exitCodeOf(error);
+  if (json) writeEnd(stdout, exitCode, whyOf(error));
   return exitCode;
 }
 
 /** The last line of `--json` when all went well. */
 export function reportSuccess(json: boolean, stdout: Writable): void {
-  const end: Event = { event: "end", exitCode: EXIT.ok };
-  if (json) stdout.write(`${JSON.stringify(end)}\n`);
+  if (json) writeEnd(stdout, EXIT.ok, {});
+}
+
+/** What a failure means to whoever called us. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof ZreplRunError ? error.exitCode : EXIT.failed;
+}
+
+/** Message and hint of a failure, as events have them. */
+export function whyOf(error: unknown): { readonly error: string; readonly hint?: string } {
+  const hint = error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
+  return { error: error instanceof Error ? error.message : String(error), ...hint };
+}
+
+function writeEnd(
+  stdout: Writable,
+  exitCode: ExitCode,
+  why: { readonly error?: string; readonly hint?: string },
+): void {
+  const { counts, planned } = processTally;
+  const time = new Date().toISOString();
+  const seconds = Math.round(process.uptime() * 1000) / 1000;
+  const end: Event = {
+    ...{ event: "end", v: CONTRACT, exitCode, seconds, time, counts },
+    ...(planned === undefined ? {} : { planned }),
+    ...why,
+  };
+  stdout.write(`${JSON.stringify(end)}\n`);
 }
 
 function describeFailure(error: ZreplRunError): string {

@@ -1,12 +1,14 @@
 /** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
 import type { Job, PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
-import type { ZreplRunError } from "./errors.ts";
+import { EXIT, type ExitCode, type ZreplRunError } from "./errors.ts";
 import { withReplicationHooks } from "./hooks/replication.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
 import { withJobLock } from "./job-lock.ts";
 import { forEachJob, settleJob } from "./outcome.ts";
 import { hasPruning, type PruneOptions, prune, pruneLocked } from "./prune/run.ts";
 import { replicateLocked } from "./replicate/run.ts";
+import { inLogContext } from "./report/log-context.ts";
+import { exitCodeOf, whyOf } from "./report-failure.ts";
 import { snap } from "./snap/run.ts";
 
 export interface JobOptions extends InvocationOptions {
@@ -106,8 +108,22 @@ function withJobsOf<T extends Job["type"]>(
     const jobs = options.all ? named.filter(concerns) : named;
     const onError = (job: Wanted, error: ZreplRunError) =>
       invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: withHint(error) });
-    return forEachJob(jobs, invocation.interrupted, onError, async (job) =>
-      settleJob(job.name, await body(job, invocation)),
+    return forEachJob(jobs, invocation.interrupted, onError, (job) =>
+      reportingJob(job.name, invocation, async () => settleJob(job.name, await body(job, invocation))),
     );
   });
+}
+
+/** Tells how the job ended, after everything else about it. */
+async function reportingJob(job: string, { reporter, nowMs }: Invocation, body: () => Promise<void>): Promise<void> {
+  const startMs = nowMs();
+  const end = (exitCode: ExitCode, why: { readonly error?: string; readonly hint?: string }) =>
+    reporter.emit({ event: "jobDone", job, exitCode, seconds: (nowMs() - startMs) / 1000, ...why });
+  try {
+    await inLogContext({ job }, body);
+    end(EXIT.ok, {});
+  } catch (error) {
+    end(exitCodeOf(error), whyOf(error));
+    throw error;
+  }
 }

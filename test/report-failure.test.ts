@@ -10,6 +10,7 @@ import {
   UsageError,
 } from "../src/errors.ts";
 import { reportFailure, reportSuccess } from "../src/report-failure.ts";
+import { eventsOf } from "./report/event-schema.ts";
 
 function written() {
   let text = "";
@@ -68,7 +69,8 @@ describe("the message", () => {
 
   test("goes into the last line of --json, with the hint", () => {
     const { stdout } = report(new LockedError("held", { hint: "wait" }), true);
-    expect(JSON.parse(stdout)).toEqual({ event: "end", exitCode: 75, error: "held", hint: "wait" });
+    const [end] = eventsOf(stdout);
+    expect(end).toMatchObject({ event: "end", exitCode: 75, error: "held", hint: "wait" });
   });
 });
 
@@ -76,5 +78,6 @@ test("success is a line of --json, and silent otherwise", () => {
   const [json, plain] = [written(), written()];
   reportSuccess(true, json.stream);
   reportSuccess(false, plain.stream);
-  expect([json.text(), plain.text()]).toEqual(['{"event":"end","exitCode":0}\n', ""]);
+  expect(eventsOf(json.text())).toMatchObject([{ event: "end", v: 1, exitCode: 0 }]);
+  expect(plain.text()).toBe("");
 });

@@ -29,7 +29,7 @@ export function addConfigcheck(cli: Argv<GlobalOptions>) {
       await checkConfig({
         load: { file: config, env, certificatesAtMs },
         what,
-        format: format ?? (json ? "json" : "pretty"),
+        format: json ? "events" : (format ?? "pretty"),
         stdout,
         stderr,
       });

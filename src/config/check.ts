@@ -1,3 +1,4 @@
+import type { Event } from "../generated/event.ts";
 import type { RawConfig } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Config } from "./config.ts";
@@ -5,7 +6,7 @@ import { describeJob, describeOutlet } from "./describe.ts";
 import { type LoadedConfig, type LoadOptions, loadConfigDocument } from "./load.ts";
 
 export type CheckPart = "all" | "config" | "jobs" | "logging";
-export type CheckFormat = "pretty" | "json" | "yaml";
+export type CheckFormat = "pretty" | "json" | "yaml" | "events";
 
 /** The one thing that is needed of stdout and stderr. */
 export interface Output {
@@ -27,7 +28,9 @@ export interface CheckRequest {
 export async function checkConfig({ load, what, format, stdout, stderr }: CheckRequest): Promise<void> {
   const loaded = await loadConfigDocument(load);
   stdout.write(await render(loaded, what, format));
-  for (const warning of loaded.config.warnings) stderr.write(`warning: ${warning}\n`);
+  for (const message of loaded.config.warnings)
+    if (format === "events") stdout.write(line({ event: "log", level: "warn", message }));
+    else stderr.write(`warning: ${message}\n`);
 }
 
 async function render({ config, effective }: LoadedConfig, what: CheckPart, format: CheckFormat): Promise<string> {
@@ -36,6 +39,8 @@ async function render({ config, effective }: LoadedConfig, what: CheckPart, form
       return renderLines(config, what);
     case "json":
       return `${JSON.stringify(partOf(effective, what))}\n`;
+    case "events":
+      return line({ event: "config", part: what, value: partOf(effective, what) });
     case "yaml": {
       const { stringify } = await import("yaml");
       return stringify(partOf(effective, what), { version: "1.1", aliasDuplicateObjects: false });
@@ -45,8 +50,12 @@ async function render({ config, effective }: LoadedConfig, what: CheckPart, form
   }
 }
 
+function line(event: Event): string {
+  return `${JSON.stringify(event)}\n`;
+}
+
 /** The config as zrepl writes it, included jobs and defaults filled in. */
-function partOf(effective: RawConfig, what: CheckPart): unknown {
+function partOf(effective: RawConfig, what: CheckPart): object {
   if (what === "jobs") return effective.jobs;
   return what === "logging" ? effective.global.logging : effective;
 }

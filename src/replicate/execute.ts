@@ -3,6 +3,7 @@
  * window is done for all its steps at once, in the order that keeps every base protected (design.md §4, group commit).
  */
 import type { ConfirmedStep, FilesystemFailures, Receiver, Sender } from "../endpoint/endpoint.ts";
+import { inLogContext } from "../report/log-context.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type OrderedStep, orderSteps } from "./order.ts";
 import type { FilesystemPlan, Preparation, ReplicationPlan } from "./plan.ts";
@@ -199,11 +200,13 @@ class ReplicationRun {
     const startMs = nowMs();
     listener.stepStarted(ordered);
     await this.#attempt(filesystem, async () => {
-      const bytes = await transferStep(step, {
-        ...this.#options,
-        signal: this.#options.timeUp,
-        onProgress: (sent, total) => listener.stepProgress(ordered, sent, total),
-      });
+      const bytes = await inLogContext({ filesystem, step: `${ordered.index + 1}/${ordered.count}` }, () =>
+        transferStep(step, {
+          ...this.#options,
+          signal: this.#options.timeUp,
+          onProgress: (sent, total) => listener.stepProgress(ordered, sent, total),
+        }),
+      );
       received.set(filesystem, step);
       this.#stepsDone.set(filesystem, (this.#stepsDone.get(filesystem) ?? 0) + 1);
       listener.stepDone(ordered, bytes, (nowMs() - startMs) / 1000);

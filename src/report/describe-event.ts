@@ -7,6 +7,10 @@ export interface LogRecord {
   readonly level: LogLevel;
   readonly job?: string | undefined;
   readonly subsystem?: string | undefined;
+  readonly filesystem?: string | undefined;
+  /** `n/m` of a step. */
+  readonly step?: string | undefined;
+  /** For people, so it names the filesystem as well. */
   readonly message: string;
   readonly fields?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -22,8 +26,9 @@ const SUBSYSTEM = { snapshot: "snapshot", replicate: "repl", prune: "pruning" } 
 export function describeEvent(event: Event): Described {
   switch (event.event) {
     case "log": {
-      const { level, job, message, filesystem } = event;
-      return { log: { level, job, message: filesystem === undefined ? message : `${filesystem}: ${message}` } };
+      const { level, job, message, filesystem, step } = event;
+      const named = filesystem === undefined || message.includes(filesystem);
+      return { log: { level, job, filesystem, step, message: named ? message : `${filesystem}: ${message}` } };
     }
     case "snapshotTaken":
       return {
@@ -31,6 +36,7 @@ export function describeEvent(event: Event): Described {
           level: "info",
           job: event.job,
           subsystem: "snapshot",
+          filesystem: event.filesystem,
           message: `created snapshot ${event.filesystem}@${event.name}`,
         },
       };
@@ -38,14 +44,13 @@ export function describeEvent(event: Event): Described {
       return { log: describeHook(event) };
     case "stepStarted":
       return {
-        log: { level: "info", job: event.job, subsystem: "repl", message: `${event.filesystem}: ${stepText(event)}` },
+        log: { level: "info", ...aboutStep(event), message: `${event.filesystem}: ${stepText(event)}` },
       };
     case "stepDone":
       return {
         log: {
           level: "info",
-          job: event.job,
-          subsystem: "repl",
+          ...aboutStep(event),
           message: `${event.filesystem}: ${event.to} received, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds)}`,
         },
       };
@@ -55,6 +60,7 @@ export function describeEvent(event: Event): Described {
           level: "error",
           job: event.job,
           subsystem: SUBSYSTEM[event.phase],
+          filesystem: event.filesystem,
           message: `${event.filesystem}: ${event.message}${event.hint === undefined ? "" : `\n  hint: ${event.hint}`}`,
         },
       };
@@ -64,6 +70,7 @@ export function describeEvent(event: Event): Described {
           level: "info",
           job: event.job,
           subsystem: "pruning",
+          filesystem: event.filesystem,
           message: `destroyed ${event.filesystem}@${event.name} on ${event.side}`,
         },
       };
@@ -73,6 +80,7 @@ export function describeEvent(event: Event): Described {
           level: "info",
           job: event.job,
           subsystem: "pruning",
+          filesystem: event.filesystem,
           message: `kept ${event.filesystem}@${event.name} on ${event.side}: ${event.reason}`,
         },
       };
@@ -88,11 +96,19 @@ export function describeEvent(event: Event): Described {
       return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
     case "checked":
       return { result: { text: checkText(event), optional: event.status === "ok" } };
+    case "start":
+    case "jobDone":
+    case "config":
+    case "version":
     case "end":
       return {};
     default:
       return unreachable(event);
   }
+}
+
+function aboutStep({ job, filesystem, step, steps }: Extract<Event, { event: "stepStarted" | "stepDone" }>) {
+  return { job, subsystem: "repl", filesystem, step: `${step}/${steps}` };
 }
 
 function stepText(event: Extract<Event, { event: "stepStarted" }>): string {
@@ -108,10 +124,11 @@ function checkText({ status, detail, remedy }: Extract<Event, { event: "checked"
 function describeHook(event: Extract<Event, { event: "hookDone" }>): LogRecord {
   const { job, filesystem, hook, type, status, message } = event;
   const subsystem = type.endsWith("_snapshot") ? "hook" : "repl";
+  const about = { job, subsystem, filesystem };
   const what = `${filesystem === undefined ? "" : `${filesystem}: `}${type} hook ${hook}`;
-  if (status === "failed") return { level: "error", job, subsystem, message: `${what}: ${message}` };
-  if (status === "ok") return { level: "debug", job, subsystem, message: `${what} succeeded` };
+  if (status === "failed") return { level: "error", ...about, message: `${what}: ${message}` };
+  if (status === "ok") return { level: "debug", ...about, message: `${what} succeeded` };
   const why =
     status === "skippedDueToPreError" ? "its pre hook failed" : "something before it failed or was interrupted";
-  return { level: "info", job, subsystem, message: `${what} skipped: ${why}` };
+  return { level: "info", ...about, message: `${what} skipped: ${why}` };
 }

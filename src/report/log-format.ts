@@ -6,8 +6,8 @@ export type LogFormat = "human" | "logfmt" | "json";
 
 export interface LogFormatOptions {
   readonly logFormat: LogFormat;
-  /** On a terminal the human format has no time. */
-  readonly terminal: boolean;
+  /** Whether the human format starts with the time; a terminal and the journal do without. */
+  readonly time: boolean;
   readonly timeMs: number;
   readonly paint: (level: LogLevel, text: string) => string;
 }
@@ -21,7 +21,7 @@ export function formatLog(record: LogRecord, options: LogFormatOptions): string 
       const tags = [options.paint(record.level, LEVEL_TAG[record.level]), record.job, record.subsystem];
       const brackets = tags.flatMap((tag) => (tag === undefined ? [] : `[${tag}]`)).join("");
       const fields = Object.entries(record.fields ?? {}).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
-      return `${options.terminal ? "" : `${time} `}${brackets}: ${record.message}${fields.join("")}`;
+      return `${options.time ? `${time} ` : ""}${brackets}: ${record.message}${fields.join("")}`;
     }
     case "logfmt": {
       const pairs = { level: record.level, time, ...named(record), msg: record.message, ...record.fields };
@@ -34,8 +34,9 @@ export function formatLog(record: LogRecord, options: LogFormatOptions): string 
   }
 }
 
-function named({ job, subsystem }: LogRecord): Record<string, string> {
-  return { ...(job === undefined ? {} : { job }), ...(subsystem === undefined ? {} : { subsystem }) };
+function named({ job, subsystem, filesystem, step }: LogRecord): Record<string, string> {
+  const pairs = Object.entries({ job, subsystem, filesystem, step });
+  return Object.fromEntries(pairs.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }
 
 function logfmtValue(value: string | number | boolean): string {

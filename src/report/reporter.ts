@@ -1,7 +1,8 @@
 /** Where events go: results to stdout, logs and progress to stderr (design.md §3). */
 import type { Writable } from "node:stream";
 import { describeEvent, type LogRecord } from "./describe-event.ts";
-import type { LogLevel, Reporter, StepProgress } from "./events.ts";
+import type { Event, LogLevel, Reporter, StepProgress } from "./events.ts";
+import { logContext } from "./log-context.ts";
 import { formatLog, type LogFormat } from "./log-format.ts";
 
 export interface ReporterOptions {
@@ -9,16 +10,19 @@ export interface ReporterOptions {
   readonly stderr: Writable;
   /** JSON Lines of all events on stdout instead of text. */
   readonly json: boolean;
+  /** Of stderr, and of the log events of `--json`. */
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly quiet: boolean;
-  /** A terminal for progress: lines without time, a spinner. */
-  readonly terminal: boolean;
+  /** Whether lines in the human format start with the time. */
+  readonly time: boolean;
   /** Colours the level of a line; the identity where there is no colour. */
   readonly paint: (level: LogLevel, text: string) => string;
   /** Colours results on stdout; absent = none. */
   readonly paintPlan?: Reporter["paintPlan"];
   readonly display: ProgressDisplay | undefined;
+  /** Told of every event, e.g. to count. */
+  readonly observe?: (event: Event) => void;
   readonly nowMs: () => number;
 }
 
@@ -34,7 +38,7 @@ export interface ProgressDisplay {
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 export function createReporter(options: ReporterOptions): Reporter {
-  const threshold = Math.max(RANK[options.logLevel], options.quiet ? RANK.warn : 0);
+  const threshold = Math.max(RANK[options.logLevel], options.quiet ? RANK.warn : RANK.debug);
   const around = (write: () => void) => (options.display === undefined ? write() : options.display.around(write));
   const log = (record: LogRecord) => {
     if (RANK[record.level] < threshold) return;
@@ -44,7 +48,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     wantsText: !options.json,
     paintPlan: options.paintPlan,
-    emit: (event) => {
+    emit: (given) => {
+      const event = withContext(given);
+      options.observe?.(event);
       if (event.event === "stepDone" || event.event === "filesystemFailed")
         options.display?.stepEnded(event.filesystem);
       // With --json, logs obey --log-level like text; results are always there.
@@ -57,4 +63,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     progress: (progress) => options.display?.update(progress),
   };
+}
+
+function withContext(event: Event): Event {
+  if (event.event !== "log") return event;
+  const { event: kind, level, ...rest } = event;
+  return { event: kind, level, ...logContext(), ...rest };
 }

@@ -3,6 +3,7 @@ import { Chalk } from "chalk";
 import type { LogLevel, Reporter } from "./events.ts";
 import type { LogFormat } from "./log-format.ts";
 import { createReporter } from "./reporter.ts";
+import { processTally } from "./tally.ts";
 
 export interface TerminalOptions {
   readonly json: boolean;
@@ -27,6 +28,9 @@ export async function createTerminalReporter(
   const results = new Chalk({ level: options.color && stdout.isTTY === true ? 1 : 0 });
   const fates = { keep: results.green, destroy: results.red, held: results.yellow };
   const paintPlan = results.level === 0 ? undefined : (fate: keyof typeof fates, text: string) => fates[fate](text);
-  const reporter = createReporter({ ...options, stdout, stderr, terminal, paint, paintPlan, display, nowMs });
+  const reporter = createReporter({
+    ...{ ...options, stdout, stderr, time: !terminal, paint, paintPlan, display, nowMs },
+    observe: (event) => processTally.add(event),
+  });
   return { reporter, close: () => display?.stop() };
 }

@@ -4,6 +4,7 @@ import type { FilesystemState } from "../endpoint/endpoint.ts";
 import { summarizeConflict } from "../replicate/conflict.ts";
 import { describeReplicationPlan } from "../replicate/describe.ts";
 import { type FilesystemPlan, planReplication } from "../replicate/plan.ts";
+import type { Event } from "../report/events.ts";
 import { isBelow } from "../zfs/name.ts";
 import { compareVersions, relativeName } from "../zfs/version.ts";
 import { type ListedFilesystem, parseVersionList } from "./parse-listing.ts";
@@ -19,7 +20,7 @@ export interface TryPlanOptions {
   readonly json: boolean;
 }
 
-/** @returns lines to print: with `json` one object per step and per conflict, else the plan as a dry run shows it */
+/** @returns lines to print: with `json` one event per step and per conflict, else the plan as a dry run shows it */
 export function tryPlan(options: TryPlanOptions): string[] {
   const { job, config } = options;
   const filter = senderFilter(job, config);
@@ -38,7 +39,8 @@ export function tryPlan(options: TryPlanOptions): string[] {
     policy: { replication: job.replication, conflictResolution: job.conflictResolution },
     setAsideSuffix: ".diverged-TIME",
   });
-  if (options.json) return plan.filesystems.flatMap(jsonLines);
+  if (options.json)
+    return plan.filesystems.flatMap((entry) => planEvents(job.name, entry)).map((event) => JSON.stringify(event));
   const receiverName = (filesystem: string) => (root === "" ? filesystem : `${root}/${filesystem}`);
   return describeReplicationPlan(withoutHealing(plan.filesystems), { receiverName });
 }
@@ -50,22 +52,22 @@ function withoutHealing(filesystems: readonly FilesystemPlan[]) {
   };
 }
 
-function jsonLines(plan: FilesystemPlan): string[] {
+function planEvents(job: string, plan: FilesystemPlan): Event[] {
   const { filesystem } = plan;
+  const conflict = (text: string): Event[] => [
+    { event: "plannedConflict", job, filesystem, conflict: text, explanation: [] },
+  ];
   switch (plan.outcome) {
     case "steps":
-      return plan.steps.map(({ from, to }) =>
-        JSON.stringify({
-          filesystem,
-          kind: from === undefined ? "full" : "incremental",
-          from: from === undefined ? null : relativeName(from),
-          to: relativeName(to),
-        }),
-      );
+      return plan.steps.map(({ from, to }, index, { length: steps }) => ({
+        ...{ event: "plannedStep", resumed: false, job, filesystem, step: index + 1, steps },
+        ...(from === undefined ? { kind: "full" } : { kind: "incremental", from: relativeName(from) }),
+        to: relativeName(to),
+      }));
     case "conflict":
-      return [JSON.stringify({ filesystem, conflict: summarizeConflict(plan.conflict) })];
+      return conflict(summarizeConflict(plan.conflict));
     case "refused":
-      return [JSON.stringify({ filesystem, conflict: plan.message })];
+      return conflict(plan.message);
     default:
       return [];
   }

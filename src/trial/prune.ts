@@ -7,6 +7,7 @@ import type { PruneSide } from "../prune/replicated.ts";
 import type { PruneJob } from "../prune/run.ts";
 import { fates } from "../prune/show.ts";
 import type { Side } from "../prune/side-plan.ts";
+import type { Event } from "../report/events.ts";
 import { asPruneFilesystems, parseSnapshotList } from "./parse-listing.ts";
 
 export interface TryPruneOptions {
@@ -21,7 +22,7 @@ export interface TryPruneOptions {
   readonly paint: ((fate: Fate, text: string) => string) | undefined;
 }
 
-/** @returns lines to print: with `json` one object per snapshot, else the plan as a dry run shows it */
+/** @returns lines to print: with `json` one event per snapshot, else the plan as a dry run shows it */
 export function tryPrune(options: TryPruneOptions): string[] {
   const { job, cursor, nowSec } = options;
   const { side, rules, guards } = policyOf(job, options.side);
@@ -33,9 +34,11 @@ export function tryPrune(options: TryPruneOptions): string[] {
   const plan = planPrune({ filesystems, rules, side, protectedGuids, guards, nowSec });
   if (!options.json) return describePrunePlan(plan, { rules, nowSec, paint: options.paint });
   return plan.flatMap((entry) =>
-    fates(entry).map(({ snapshot: { name, guid }, action, reasons }) =>
-      JSON.stringify({ filesystem: entry.filesystem, name, guid, action, reasons }),
-    ),
+    fates(entry).map(({ snapshot: { name, guid, creationSec }, action, reasons }) => {
+      const about = { job: job.name, side, filesystem: entry.filesystem, name, guid, creationSec };
+      const event: Event = { event: "plannedPrune", ...about, action, reasons };
+      return JSON.stringify(event);
+    }),
   );
 }
 

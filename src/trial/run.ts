@@ -6,6 +6,7 @@ import type { Config, Job } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { UsageError } from "../errors.ts";
 import { selectJobs } from "../invocation.ts";
+import type { Event } from "../report/events.ts";
 import { createRunner, type Runner } from "../zfs/runner.ts";
 import { tryFilter } from "./filesystems.ts";
 import { tryPlaceholder } from "./placeholder.ts";
@@ -25,6 +26,12 @@ async function jobOf<T extends Job["type"]>(
   const [job] = selectJobs(config, [options.job], false, types);
   if (job === undefined) throw new UsageError("must specify a job");
   return { config, job };
+}
+
+/** Lines for people; with `--json` each is an event. */
+function printText(lines: readonly string[], json: boolean): void {
+  const event = (text: string): Event => ({ event: "planText", text });
+  print(json ? lines.map((text) => JSON.stringify(event(text))) : lines);
 }
 
 function print(lines: readonly string[]): void {
@@ -79,17 +86,18 @@ export async function testFilesystems(
 ): Promise<void> {
   if (options.all === (options.input !== undefined)) throw new UsageError("must set one: --all or --input");
   const { job } = await jobOf(options, ["snap", "push", "source"]);
-  print(await tryFilter(runner(), job.filesystems, options.input));
+  printText(await tryFilter(runner(), job.filesystems, options.input), options.json);
 }
 
 export async function testPlaceholder(options: {
   readonly all: boolean;
   readonly dataset?: string | undefined;
+  readonly json: boolean;
 }): Promise<void> {
   if (options.all === (options.dataset !== undefined)) throw new UsageError("must set one: --all or --dataset");
-  print(await tryPlaceholder(runner(), options.dataset));
+  printText(await tryPlaceholder(runner(), options.dataset), options.json);
 }
 
-export async function testResumeToken({ token }: { readonly token: string }): Promise<void> {
-  print([await tryResumeToken(runner(), token)]);
+export async function testResumeToken(options: { readonly token: string; readonly json: boolean }): Promise<void> {
+  printText([await tryResumeToken(runner(), options.token)], options.json);
 }

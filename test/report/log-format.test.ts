@@ -6,18 +6,18 @@ const record = { level: "warn", job: "push job", subsystem: "repl", message: 'it
 
 function format(options: Partial<LogFormatOptions>, one: Parameters<typeof formatLog>[0] = record): string {
   const paint = (level: string, text: string) => `<${level}>${text}</>`;
-  return formatLog(one, { logFormat: "human", terminal: false, timeMs: TIME_MS, paint, ...options });
+  return formatLog(one, { logFormat: "human", time: true, timeMs: TIME_MS, paint, ...options });
 }
 
 describe("a log line", () => {
   test.each`
-    logFormat   | terminal | line
-    ${"human"}  | ${false} | ${'2026-11-21T13:00:00.250Z [<warn>WARN</>][push job][repl]: it said "no"'}
-    ${"human"}  | ${true}  | ${'[<warn>WARN</>][push job][repl]: it said "no"'}
-    ${"logfmt"} | ${false} | ${'level=warn time=2026-11-21T13:00:00.250Z job="push job" subsystem=repl msg="it said \\"no\\""'}
-    ${"json"}   | ${false} | ${'{"level":"warn","time":"2026-11-21T13:00:00.250Z","job":"push job","subsystem":"repl","msg":"it said \\"no\\""}'}
-  `("in $logFormat, on a terminal: $terminal", ({ logFormat, terminal, line }) => {
-    expect(format({ logFormat, terminal })).toBe(line);
+    logFormat   | time     | line
+    ${"human"}  | ${true}  | ${'2026-11-21T13:00:00.250Z [<warn>WARN</>][push job][repl]: it said "no"'}
+    ${"human"}  | ${false} | ${'[<warn>WARN</>][push job][repl]: it said "no"'}
+    ${"logfmt"} | ${true}  | ${'level=warn time=2026-11-21T13:00:00.250Z job="push job" subsystem=repl msg="it said \\"no\\""'}
+    ${"json"}   | ${true}  | ${'{"level":"warn","time":"2026-11-21T13:00:00.250Z","job":"push job","subsystem":"repl","msg":"it said \\"no\\""}'}
+  `("in $logFormat, with time: $time", ({ logFormat, time, line }) => {
+    expect(format({ logFormat, time })).toBe(line);
   });
 
   test("has fields behind the message", () => {

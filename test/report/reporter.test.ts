@@ -46,7 +46,7 @@ function report(options: Partial<ReporterOptions> = {}, events: readonly Event[]
     });
   const reporter = createReporter({
     ...{ stdout: into("stdout"), stderr: into("stderr"), json: false, logLevel: "info", logFormat: "human" },
-    ...{ quiet: false, terminal: true, paint: (_level, part) => part, display: undefined, nowMs: () => 0 },
+    ...{ quiet: false, time: false, paint: (_level, part) => part, display: undefined, nowMs: () => 0 },
     ...options,
   });
   for (const event of events) reporter.emit(event);

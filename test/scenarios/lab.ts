@@ -5,6 +5,7 @@ import { replicateLocked } from "../../src/replicate/run.ts";
 import type { Event } from "../../src/report/events.ts";
 import { cursorName, lastReceivedHoldTag, stepHoldTag, tentativeCursorName } from "../../src/zfs/abstraction.ts";
 import { load } from "../config/files.ts";
+import { validEvent } from "../report/event-schema.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
 import type { Dataset, Snapshot } from "../sim/world.ts";
 import { play } from "./script.ts";
@@ -135,7 +136,7 @@ export class Lab {
     const invocation: Invocation = {
       config,
       runner,
-      reporter: { emit: (event) => events.push(event), progress: () => undefined, wantsText: true },
+      reporter: { emit: (event) => events.push(validEvent(event)), progress: () => undefined, wantsText: true },
       dryRun,
       lockWaitSec: 0,
       interrupted: interrupt.signal,

@@ -51,11 +51,12 @@ describe("test prune", () => {
     ["tank/a@3", 13, 3, 300, 0],
   ]);
 
-  test("one object per snapshot", () => {
+  test("one event per snapshot", () => {
+    const of = { event: "plannedPrune", job: push.name, side: "sender", filesystem: "tank/a" };
     expect(prune({ snapshots: three, cursor: "13" }).map((line) => JSON.parse(line))).toEqual([
-      { filesystem: "tank/a", name: "1", guid: "11", action: "destroy", reasons: [] },
-      { filesystem: "tank/a", name: "2", guid: "12", action: "keep", reasons: ["held"] },
-      { filesystem: "tank/a", name: "3", guid: "13", action: "keep", reasons: ["not_replicated", "last_n 1"] },
+      { ...of, name: "1", guid: "11", creationSec: 100, action: "destroy", reasons: [] },
+      { ...of, name: "2", guid: "12", creationSec: 200, action: "keep", reasons: ["held"] },
+      { ...of, name: "3", guid: "13", creationSec: 300, action: "keep", reasons: ["not_replicated", "last_n 1"] },
     ]);
   });
 
@@ -110,6 +111,7 @@ describe("test prune", () => {
 });
 
 describe("test plan", () => {
+  const STEP = { event: "plannedStep", job: push.name, resumed: false };
   const filesystem = (name: string) => [name, "filesystem", 1, 1, 1];
   const version = (name: string, guid: number) => [
     name,
@@ -142,7 +144,7 @@ describe("test plan", () => {
     ${"by the same names"}                | ${""}              | ${undefined}
     ${"below a root that the names tell"} | ${"other/host/"}   | ${undefined}
     ${"below a root that is given"}       | ${"x/y/"}          | ${"x/y"}
-  `("one object per step and conflict, the receiver's copies $where", ({ root, receiverRoot }) => {
+  `("one event per step and conflict, the receiver's copies $where", ({ root, receiverRoot }) => {
     const receiver = list([
       filesystem(`${root}tank/a`),
       version(`${root}tank/a@1`, 1),
@@ -152,19 +154,23 @@ describe("test plan", () => {
       version(`${root}tank/c@1`, 1),
       version(`${root}tank/c@mine`, 99),
     ]);
+    const incremental = { ...STEP, kind: "incremental" };
     expect(plan(sender, receiver, { receiverRoot })).toEqual([
-      { filesystem: "tank/a", kind: "incremental", from: "@1", to: "@2" },
-      { filesystem: "tank/a", kind: "incremental", from: "@2", to: "@3" },
-      { filesystem: "tank/b", kind: "incremental", from: "#1", to: "@2" },
-      { filesystem: "tank/c", conflict: "diverged: the receiver has 1 snapshot(s) after the last common one (@1)" },
+      { ...incremental, filesystem: "tank/a", from: "@1", to: "@2", step: 1, steps: 2 },
+      { ...incremental, filesystem: "tank/a", from: "@2", to: "@3", step: 2, steps: 2 },
+      { ...incremental, filesystem: "tank/b", from: "#1", to: "@2", step: 1, steps: 1 },
+      {
+        ...{ event: "plannedConflict", job: push.name, filesystem: "tank/c", explanation: [] },
+        conflict: "diverged: the receiver has 1 snapshot(s) after the last common one (@1)",
+      },
     ]);
   });
 
   test("an empty receiver gets full sends", () => {
     expect(plan(sender, "")).toEqual([
-      { filesystem: "tank/a", kind: "full", from: null, to: "@3" },
-      { filesystem: "tank/b", kind: "full", from: null, to: "@2" },
-      { filesystem: "tank/c", kind: "full", from: null, to: "@1" },
+      { ...STEP, kind: "full", filesystem: "tank/a", to: "@3", step: 1, steps: 1 },
+      { ...STEP, kind: "full", filesystem: "tank/b", to: "@2", step: 1, steps: 1 },
+      { ...STEP, kind: "full", filesystem: "tank/c", to: "@1", step: 1, steps: 1 },
     ]);
   });
 
