@@ -5,8 +5,9 @@ export interface GlobalOptions {
   readonly dryRun: boolean;
   /** JSON Lines events on stdout. */
   readonly json: boolean;
-  readonly logLevel: "debug" | "info" | "warn" | "error";
-  readonly logFormat: "human" | "logfmt" | "json";
+  /** Of stderr; undefined = as the config says. */
+  readonly logLevel: "debug" | "info" | "warn" | "error" | undefined;
+  readonly logFormat: "human" | "logfmt" | "json" | undefined;
   readonly color: boolean;
   readonly quiet: boolean;
   /** Seconds to wait for a lock; 0 = don't. */

@@ -59,7 +59,10 @@ export async function withInvocation<T>(
   ]);
   const { env } = process;
   const config = await loadConfig({ file: options.config, env });
-  const { reporter, close } = await createTerminalReporter(options);
+  const { reporter, close } = await createTerminalReporter({
+    ...{ ...options, env },
+    logging: config.global.logging ?? [],
+  });
   const command = ["zrepl-run", ...process.argv.slice(2)].join(" ");
   const { dryRun } = options;
   reporter.emit({ event: "start", v: CONTRACT, version, command, dryRun, time: new Date().toISOString() });
@@ -94,7 +97,7 @@ export async function withInvocation<T>(
   } finally {
     clearTimeout(timer);
     stopListening();
-    close();
+    await close();
   }
 }
 

@@ -42,13 +42,11 @@ export function program(args: readonly string[]) {
     .option("json", { type: "boolean", default: false, describe: "JSON Lines on stdout" })
     .option("log-level", {
       choices: ["debug", "info", "warn", "error"] as const,
-      default: "info" as const,
-      describe: "what to log on stderr",
+      describe: "what to log on stderr; default: info, or as the config says",
     })
     .option("log-format", {
       choices: ["human", "logfmt", "json"] as const,
-      default: "human" as const,
-      describe: "how to log it",
+      describe: "how to log it; default: human, or as the config says",
     })
     .option("color", {
       type: "boolean",

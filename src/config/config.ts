@@ -305,14 +305,35 @@ export interface SourceJob {
 export type Job = SnapJob | PushJob | PullJob | SinkJob | SourceJob;
 
 /** An entry of `global.logging` (§2.13). Only `stdout` outlets are honoured, and write to stderr: stdout is for results. */
-export interface LogOutlet {
-  readonly type: "stdout" | "syslog" | "tcp";
+/** Where log lines go (§2.13). */
+export type LogOutlet = {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly format: "human" | "logfmt" | "json";
-  /** Of a `stdout` outlet: whether lines start with the time, where that is not a terminal. */
+} & (StderrOutlet | SyslogOutlet | TcpOutlet);
+
+/** zrepl's `stdout`; here stdout is for results. */
+export interface StderrOutlet {
+  readonly type: "stdout";
+  /** Whether lines start with the time, where that is not a terminal. */
   readonly time: boolean;
-  /** Of a `stdout` outlet: whether to use colour on a terminal. */
+  /** Whether to use colour on a terminal. */
   readonly color: boolean;
+}
+
+export interface SyslogOutlet {
+  readonly type: "syslog";
+  readonly facility: string;
+  readonly retrySec: number;
+}
+
+export interface TcpOutlet {
+  readonly type: "tcp";
+  /** `host:port`. */
+  readonly address: string;
+  readonly net: string;
+  readonly retrySec: number;
+  /** Paths of PEM files; absent = no tls. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 export interface GlobalConfig {

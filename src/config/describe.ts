@@ -30,8 +30,15 @@ export function describeJob(job: Job): string {
 }
 
 /** A log outlet in one line. */
-export function describeOutlet({ type, level, format }: LogOutlet): string {
-  return `${type === "stdout" ? "stderr" : type}: ${level} and above, ${format}`;
+export function describeOutlet(outlet: LogOutlet): string {
+  return `${outletName(outlet)}: ${outlet.level} and above, ${outlet.format}`;
+}
+
+function outletName(outlet: LogOutlet): string {
+  if (outlet.type === "stdout") return "stderr";
+  return outlet.type === "syslog"
+    ? `syslog ${outlet.facility}`
+    : `${outlet.tls === undefined ? "tcp" : "tls"} ${outlet.address}`;
 }
 
 function describeSnapshotting(snapshotting: Snapshotting): string {

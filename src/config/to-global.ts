@@ -1,5 +1,7 @@
 import type { RawGlobal, RawLogOutlet } from "../generated/raw-config.ts";
+import { unreachable } from "../unreachable.ts";
 import type { GlobalConfig, LogOutlet } from "./config.ts";
+import { parsePositiveGoDuration } from "./grammar/duration.ts";
 import type { Site } from "./site.ts";
 
 /** Where the process runs, as far as defaults depend on it. */
@@ -17,8 +19,23 @@ export function toGlobal(raw: RawGlobal, site: Site, surroundings: Surroundings)
 }
 
 function toLogOutlet(raw: RawLogOutlet): LogOutlet {
-  const { type, level, format } = raw;
-  return { type, level, format, time: raw.type !== "stdout" || raw.time, color: raw.type === "stdout" && raw.color };
+  const { level, format } = raw;
+  switch (raw.type) {
+    case "stdout":
+      return { type: raw.type, level, format, time: raw.time, color: raw.color };
+    case "syslog":
+      return {
+        ...{ type: raw.type, level, format, facility: raw.facility },
+        retrySec: parsePositiveGoDuration(raw.retry_interval),
+      };
+    case "tcp": {
+      const { type, address, net, tls } = raw;
+      const retrySec = parsePositiveGoDuration(raw.retry_interval);
+      return { type, level, format, address, net, retrySec, ...(tls === undefined ? {} : { tls }) };
+    }
+    default:
+      return unreachable(raw);
+  }
 }
 
 /** /run/zrepl-run for root, else a directory that only the user can write to. */
@@ -35,12 +52,6 @@ function checkLogging(raw: RawGlobal, site: Site): void {
     );
     if (second >= 0) site.at(second).problem(`a second ${type} outlet; at most one is allowed`);
   }
-  raw.logging.forEach((outlet, i) => {
-    if (outlet.type !== "stdout")
-      site
-        .at(i)
-        .warn(`${outlet.type} is not logged to; the log goes to stderr, which cron and systemd-journald pass on`);
-  });
 }
 
 function warnOfDaemonKeys(raw: RawGlobal, site: Site): void {

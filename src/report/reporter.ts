@@ -3,27 +3,27 @@ import type { Writable } from "node:stream";
 import { describeEvent, type LogRecord } from "./describe-event.ts";
 import type { Event, LogLevel, Reporter, StepProgress } from "./events.ts";
 import { logContext } from "./log-context.ts";
-import { formatLog, type LogFormat } from "./log-format.ts";
 
 export interface ReporterOptions {
   readonly stdout: Writable;
-  readonly stderr: Writable;
   /** JSON Lines of all events on stdout instead of text. */
   readonly json: boolean;
-  /** Of stderr, and of the log events of `--json`. */
+  /** Of the log events of `--json`. */
   readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
   readonly quiet: boolean;
-  /** Whether lines in the human format start with the time. */
-  readonly time: boolean;
-  /** Colours the level of a line; the identity where there is no colour. */
-  readonly paint: (level: LogLevel, text: string) => string;
+  readonly outlets: readonly Outlet[];
   /** Colours results on stdout; absent = none. */
   readonly paintPlan?: Reporter["paintPlan"];
   readonly display: ProgressDisplay | undefined;
   /** Told of every event, e.g. to count. */
   readonly observe?: (event: Event) => void;
   readonly nowMs: () => number;
+}
+
+/** Where log lines go. Never throws, never waits. */
+export interface Outlet {
+  readonly level: LogLevel;
+  write(record: LogRecord, timeMs: number): void;
 }
 
 /** The live picture of running steps on a terminal. */
@@ -38,12 +38,13 @@ export interface ProgressDisplay {
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 export function createReporter(options: ReporterOptions): Reporter {
-  const threshold = Math.max(RANK[options.logLevel], options.quiet ? RANK.warn : RANK.debug);
+  const shown = Math.max(RANK[options.logLevel], options.quiet ? RANK.warn : RANK.debug);
   const around = (write: () => void) => (options.display === undefined ? write() : options.display.around(write));
   const log = (record: LogRecord) => {
-    if (RANK[record.level] < threshold) return;
-    const line = formatLog(record, { ...options, timeMs: options.nowMs() });
-    around(() => options.stderr.write(`${line}\n`));
+    const timeMs = options.nowMs();
+    around(() => {
+      for (const outlet of options.outlets) if (RANK[record.level] >= RANK[outlet.level]) outlet.write(record, timeMs);
+    });
   };
   return {
     wantsText: !options.json,
@@ -54,7 +55,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (event.event === "stepDone" || event.event === "filesystemFailed")
         options.display?.stepEnded(event.filesystem);
       // With --json, logs obey --log-level like text; results are always there.
-      if (options.json && (event.event !== "log" || RANK[event.level] >= threshold))
+      if (options.json && (event.event !== "log" || RANK[event.level] >= shown))
         options.stdout.write(`${JSON.stringify(event)}\n`);
       const described = describeEvent(event);
       if (described.result !== undefined && !options.json && !(options.quiet && described.result.optional))

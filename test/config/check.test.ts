@@ -40,7 +40,7 @@ describe("configcheck", () => {
   test("describes every type of job, and warns on stderr", async () => {
     const { stdout, stderr } = await check({ file: allJobTypes, env: {} });
     expect(stdout.split("\n").map((line) => line.slice(19, 80).trimEnd())).toMatchSnapshot();
-    expect(stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(6);
+    expect(stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(4);
   });
 
   test("--what config only says that it is fine", async () => {
@@ -48,7 +48,7 @@ describe("configcheck", () => {
   });
 
   test("--what logging shows the outlets", async () => {
-    expect((await check(options, "logging")).stdout).toBe("stderr: warn and above, human\n");
+    expect((await check(options, "logging")).stdout).toBe("stderr: info and above, human\n");
   });
 
   test.each(["json", "yaml"] as const)("--format %s is a config that means the same", async (format) => {

@@ -271,7 +271,6 @@ describe("warnings name what only a daemon could do", () => {
       "global: {serve: {stdinserver: {sockdir: /x}}}",
       "global.serve: `zrepl-run stdinserver`",
     ],
-    ["syslog", "global: {logging: [{type: syslog, level: warn, format: human}]}", "global.logging[0]: syslog is not"],
     [
       "a pattern that never matches",
       `jobs:${snapJob({ filesystems: '{"/tank": true}' })}`,

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/report/events.ts";
 import { progressText } from "../../src/report/progress.ts";
 import { createReporter, type ReporterOptions } from "../../src/report/reporter.ts";
+import { stderrOutlet } from "../../src/report/stderr-outlet.ts";
 
 const STEP = { job: "j", filesystem: "t/a", to: "@b", step: 1, steps: 2 } as const;
 
@@ -44,9 +45,13 @@ function report(options: Partial<ReporterOptions> = {}, events: readonly Event[]
         done();
       },
     });
+  const { logLevel = "info", quiet = false } = options;
+  const outlet = stderrOutlet({
+    ...{ stderr: into("stderr"), level: quiet ? "warn" : logLevel, logFormat: "human", time: false },
+    ...{ priorities: false, paint: (_level, part) => part },
+  });
   const reporter = createReporter({
-    ...{ stdout: into("stdout"), stderr: into("stderr"), json: false, logLevel: "info", logFormat: "human" },
-    ...{ quiet: false, time: false, paint: (_level, part) => part, display: undefined, nowMs: () => 0 },
+    ...{ stdout: into("stdout"), json: false, logLevel, quiet, outlets: [outlet], display: undefined, nowMs: () => 0 },
     ...options,
   });
   for (const event of events) reporter.emit(event);
