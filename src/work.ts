@@ -4,6 +4,7 @@ import { EXIT, type ExitCode, type ZreplRunError } from "./errors.ts";
 import { withReplicationHooks } from "./hooks/replication.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
 import { withJobLock } from "./job-lock.ts";
+import { observed } from "./observers.ts";
 import { forEachJob, settleJob } from "./outcome.ts";
 import { hasPruning, type PruneOptions, prune, pruneLocked } from "./prune/run.ts";
 import { replicateLocked } from "./replicate/run.ts";
@@ -14,6 +15,7 @@ import { snap } from "./snap/run.ts";
 export interface JobOptions extends InvocationOptions {
   readonly jobs: readonly string[];
   readonly all: boolean;
+  readonly metricsFile: string | undefined;
 }
 
 /** `snap` @throws as `forEachJob` */
@@ -22,6 +24,7 @@ export function runSnap(
 ): Promise<void> {
   const how = { ifDue: options.ifDue, slackSec: options.slack, rehearseHooks: options.hooks ?? false };
   return withJobsOf(
+    "snap",
     options,
     ["snap", "push", "source"],
     async (job, invocation) => [await snap(job, how, invocation)],
@@ -30,8 +33,8 @@ export function runSnap(
 }
 
 /** `push` and `pull` @throws as `forEachJob` */
-export function runReplicate(types: readonly ("push" | "pull")[], options: JobOptions): Promise<void> {
-  return withJobsOf(options, types, async (job, invocation) => [
+export function runReplicate(type: "push" | "pull", options: JobOptions): Promise<void> {
+  return withJobsOf(type, options, [type], async (job, invocation) => [
     await withJobLock("job", job.name, invocation, () => replicateWithHooks(job, invocation)),
   ]);
 }
@@ -43,7 +46,7 @@ function replicateWithHooks(job: PushJob | PullJob, invocation: Invocation): Pro
 /** `prune`; with `--all` the jobs that prune. @throws as `forEachJob` */
 export function runPrune(options: JobOptions & PruneOptions): Promise<void> {
   const types = ["snap", "push", "pull", "sink", "source"] as const;
-  return withJobsOf(options, types, (job, invocation) => prune(job, options, invocation), hasPruning);
+  return withJobsOf("prune", options, types, (job, invocation) => prune(job, options, invocation), hasPruning);
 }
 
 /** How much too early a timer may fire and still find its round due, seconds. */
@@ -51,7 +54,7 @@ const RUN_SLACK_SEC = 10;
 
 /** `run`: snapshot if due → replicate → prune, pruning also after a failed replication. @throws as `forEachJob` */
 export function runCycle(options: JobOptions): Promise<void> {
-  return withJobsOf(options, ["snap", "push", "pull", "source"], (job, invocation) =>
+  return withJobsOf("run", options, ["snap", "push", "pull", "source"], (job, invocation) =>
     withJobLock("job", job.name, invocation, () => cycle(job, invocation)),
   );
 }
@@ -97,6 +100,7 @@ function isOurs(error: unknown): error is ZreplRunError {
 
 /** `concerns` leaves jobs out that only `--all` names. */
 function withJobsOf<T extends Job["type"]>(
+  command: string,
   options: JobOptions,
   types: readonly T[],
   body: (job: Extract<Job, { type: T }>, invocation: Invocation) => Promise<readonly PhaseResult[]>,
@@ -108,8 +112,11 @@ function withJobsOf<T extends Job["type"]>(
     const jobs = options.all ? named.filter(concerns) : named;
     const onError = (job: Wanted, error: ZreplRunError) =>
       invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: withHint(error) });
-    return forEachJob(jobs, invocation.interrupted, onError, (job) =>
-      reportingJob(job.name, invocation, async () => settleJob(job.name, await body(job, invocation))),
+    const run = { command, jobs: jobs.map(({ name }) => name), metricsFile: options.metricsFile };
+    return observed(run, invocation, () =>
+      forEachJob(jobs, invocation.interrupted, onError, (job) =>
+        reportingJob(job.name, invocation, async () => settleJob(job.name, await body(job, invocation))),
+      ),
     );
   });
 }

@@ -31,6 +31,14 @@ export function withTimeLimit<T>(cli: Argv<T>) {
   });
 }
 
+/** `--metrics-file`. */
+export function withMetricsFile<T>(cli: Argv<T>) {
+  return cli.option("metrics-file", {
+    type: "string",
+    describe: "write metrics of the run to this file, for Prometheus",
+  });
+}
+
 /** Seconds of `90`, `90s`, `5m`, `2h` or `1d`. @throws {UsageError} */
 export function durationSec(option: string, text: string): number {
   const match = /^(\d+)\s*(s|m|h|d|w|)$/.exec(text.trim());

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { destroyLimit, withJobs } from "./options.ts";
+import { destroyLimit, withJobs, withMetricsFile } from "./options.ts";
 
 /** Adds `zrepl-run prune`. */
 export function addPrune(cli: Argv<GlobalOptions>) {
@@ -8,7 +8,7 @@ export function addPrune(cli: Argv<GlobalOptions>) {
     "prune [jobs..]",
     "Destroy the snapshots that no keep rule wants",
     (command) =>
-      withJobs(command)
+      withMetricsFile(withJobs(command))
         .option("side", {
           choices: ["sender", "receiver"] as const,
           describe: "only this side of push and pull jobs",

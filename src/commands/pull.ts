@@ -1,16 +1,16 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { withJobs, withTimeLimit } from "./options.ts";
+import { withJobs, withMetricsFile, withTimeLimit } from "./options.ts";
 
 /** Adds `zrepl-run pull`. */
 export function addPull(cli: Argv<GlobalOptions>) {
   return cli.command(
     "pull [jobs..]",
     "Replicate pull jobs' filesystems",
-    (command) => withTimeLimit(withJobs(command)),
+    (command) => withMetricsFile(withTimeLimit(withJobs(command))),
     async (options) => {
       const { runReplicate } = await import("../work.ts");
-      await runReplicate(["pull"], options);
+      await runReplicate("pull", options);
     },
   );
 }

@@ -1,16 +1,16 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { withJobs, withTimeLimit } from "./options.ts";
+import { withJobs, withMetricsFile, withTimeLimit } from "./options.ts";
 
 /** Adds `zrepl-run push`. */
 export function addPush(cli: Argv<GlobalOptions>) {
   return cli.command(
     "push [jobs..]",
     "Replicate push jobs' filesystems",
-    (command) => withTimeLimit(withJobs(command)),
+    (command) => withMetricsFile(withTimeLimit(withJobs(command))),
     async (options) => {
       const { runReplicate } = await import("../work.ts");
-      await runReplicate(["push"], options);
+      await runReplicate("push", options);
     },
   );
 }

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import { durationSec, withJobs } from "./options.ts";
+import { durationSec, withJobs, withMetricsFile } from "./options.ts";
 
 /** Adds `zrepl-run snap`. */
 export function addSnap(cli: Argv<GlobalOptions>) {
@@ -8,7 +8,7 @@ export function addSnap(cli: Argv<GlobalOptions>) {
     "snap [jobs..]",
     "Take the snapshots of snap, push and source jobs now",
     (command) =>
-      withJobs(command)
+      withMetricsFile(withJobs(command))
         .option("if-due", {
           type: "boolean",
           default: false,

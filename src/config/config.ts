@@ -336,11 +336,25 @@ export interface TcpOutlet {
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
+/** Extension: whom to tell how a run went. */
+export type Notification = {
+  readonly timeoutSec: number;
+  /** Empty = all. */
+  readonly jobs: readonly string[];
+  readonly commands: readonly string[];
+} & (
+  | { readonly type: "command"; readonly command: readonly string[]; readonly when: "always" | "failure" }
+  | { readonly type: "http"; readonly start?: string; readonly success?: string; readonly failure?: string }
+);
+
 export interface GlobalConfig {
   /** Directory of the lock files; created 0700. */
   readonly lockDir: string;
   /** What the config says about logging; the loader always sets it. */
   readonly logging?: readonly LogOutlet[];
+  /** Extension: where to write metrics after every run. */
+  readonly metrics?: { readonly textfileDir: string };
+  readonly notify?: readonly Notification[];
 }
 
 export interface Config {

@@ -46,8 +46,15 @@ const FORMATS: Readonly<Record<string, Check>> = {
   identity: identityProblem,
   filesystem: (text) => described("filesystem name", filesystemNameProblem(text)),
   "job-name": jobNameFault,
+  "http-url": httpUrlFault,
   "absolute-path": (text) => (text.startsWith("/") ? undefined : `is ${JSON.stringify(text)}; must start with /`),
 };
+
+/** The text itself is not shown: such URLs are secrets. */
+function httpUrlFault(text: string): string | undefined {
+  const isUrl = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  return isUrl ? undefined : "is no http:// or https:// URL";
+}
 
 function parsed(parse: (text: string) => unknown): Check {
   return (text) => grammarProblem(parse, text);

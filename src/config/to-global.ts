@@ -1,6 +1,6 @@
-import type { RawGlobal, RawLogOutlet } from "../generated/raw-config.ts";
+import type { RawGlobal, RawLogOutlet, RawNotification } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
-import type { GlobalConfig, LogOutlet } from "./config.ts";
+import type { GlobalConfig, LogOutlet, Notification } from "./config.ts";
 import { parsePositiveGoDuration } from "./grammar/duration.ts";
 import type { Site } from "./site.ts";
 
@@ -15,7 +15,12 @@ export interface Surroundings {
 export function toGlobal(raw: RawGlobal, site: Site, surroundings: Surroundings): GlobalConfig {
   checkLogging(raw, site.at("logging"));
   warnOfDaemonKeys(raw, site);
-  return { lockDir: raw.lock_dir || defaultLockDir(surroundings), logging: raw.logging.map(toLogOutlet) };
+  return {
+    lockDir: raw.lock_dir || defaultLockDir(surroundings),
+    logging: raw.logging.map(toLogOutlet),
+    ...(raw.metrics === undefined ? {} : { metrics: { textfileDir: raw.metrics.textfile_dir } }),
+    notify: raw.notify.map(toNotification),
+  };
 }
 
 function toLogOutlet(raw: RawLogOutlet): LogOutlet {
@@ -36,6 +41,32 @@ function toLogOutlet(raw: RawLogOutlet): LogOutlet {
     default:
       return unreachable(raw);
   }
+}
+
+function toNotification(raw: RawNotification): Notification {
+  const { jobs, commands } = raw;
+  const common = { jobs, commands, timeoutSec: parsePositiveGoDuration(raw.timeout) };
+  switch (raw.type) {
+    case "command":
+      return { type: raw.type, command: raw.command, when: raw.when, ...common };
+    case "http": {
+      const { type, timeout: _timeout, ...urls } = raw;
+      return { type, ...urls, ...common };
+    }
+    case "healthchecks":
+      return { type: "http", ...healthchecksUrls(raw.url), ...common };
+    default:
+      return unreachable(raw);
+  }
+}
+
+function healthchecksUrls(url: string) {
+  const below = (segment: string) => {
+    const child = new URL(url);
+    child.pathname = `${child.pathname.replace(/\/$/, "")}/${segment}`;
+    return child.href;
+  };
+  return { start: below("start"), success: url, failure: below("fail") };
 }
 
 /** /run/zrepl-run for root, else a directory that only the user can write to. */

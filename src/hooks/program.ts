@@ -21,6 +21,8 @@ export interface ProgramRequest {
   readonly timeoutSec: number;
   /** Ends the program early; undefined = nothing does, but the time-out. */
   readonly signal: AbortSignal | undefined;
+  /** For its stdin; absent = empty. */
+  readonly input?: string;
   readonly onLine?: (stream: "stdout" | "stderr", line: string) => void;
 }
 
@@ -35,7 +37,9 @@ export interface ProgramResult {
 export function runProgram(request: ProgramRequest): Promise<ProgramResult> {
   const output = new Tail(MAX_OUTPUT_BYTES);
   const [program = "", ...args] = dieWithUs(request.argv);
-  const child = spawn(program, args, { env: request.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(program, args, { env: request.env, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  child.stdin.on("error", () => undefined); // who does not read it may
+  child.stdin.end(request.input);
   const splitters = (["stdout", "stderr"] as const).map((stream) => {
     const splitter = new LineSplitter((line) => request.onLine?.(stream, line));
     child[stream].on("data", (chunk: Buffer) => {

@@ -59,6 +59,9 @@ export class Tally {
       case "hookDone":
         if (event.status === "failed") counts.errors++;
         break;
+      case "checked":
+        if (event.status !== "ok") countLog(event.status === "warn" ? "warn" : "error", counts);
+        break;
       case "filesystemFailed":
         counts.errors++;
         break;
