@@ -31,6 +31,7 @@ export interface ExecuteListener {
   stepStarted(step: OrderedStep): void;
   stepProgress(step: OrderedStep, bytes: number, totalBytes: number | undefined): void;
   stepDone(step: OrderedStep, bytes: number, seconds: number): void;
+  stepFailed?(step: OrderedStep): void;
 }
 
 /** How one filesystem came out. */
@@ -211,6 +212,7 @@ class ReplicationRun {
       this.#stepsDone.set(filesystem, (this.#stepsDone.get(filesystem) ?? 0) + 1);
       listener.stepDone(ordered, bytes, (nowMs() - startMs) / 1000);
     });
+    if (this.#failed.has(filesystem)) listener.stepFailed?.(ordered);
   }
 
   /** Records the newest received snapshot of every filesystem of the window. */

@@ -104,6 +104,8 @@ function execute(
   endpoints: Endpoints,
   invocation: Invocation,
 ): Promise<FilesystemResult[]> {
+  const steps = plan.filesystems.flatMap((entry) => (entry.outcome === "steps" ? entry.steps : []));
+  invocation.reporter.expect?.(steps.length);
   return executeReplication(plan, {
     sender: endpoints.sender,
     receiver: endpoints.receiver,
@@ -124,6 +126,7 @@ function stepListener(job: string, { reporter }: Invocation): ExecuteListener {
       reporter.emit({ event: "stepStarted", resumed: step.step.resumeToken !== undefined, ...identify(job, step) }),
     stepProgress: ({ step, index, count: steps }, bytes, totalBytes) =>
       reporter.progress({ job, filesystem: step.filesystem, step: index + 1, steps, bytes, totalBytes }),
+    stepFailed: ({ step }) => reporter.stepFailed?.(step.filesystem),
     stepDone: (step, bytes, seconds) => reporter.emit({ event: "stepDone", bytes, seconds, ...identify(job, step) }),
   };
 }

@@ -25,6 +25,10 @@ export interface StepProgress {
 export interface Reporter {
   emit(event: Event): void;
   progress(progress: StepProgress): void;
+  /** So many steps are about to be done. */
+  expect?(steps: number): void;
+  /** The filesystem's running step is over, but not done. */
+  stepFailed?(filesystem: string): void;
   /** Whether plans are wanted as text for people (else as `planned…` events). */
   readonly wantsText: boolean;
   /** Colours a part of a plan; absent = stdout is no terminal, or colour is not wanted. */

@@ -1,59 +1,69 @@
-/** The live display on a terminal: ora's spinner with the running steps behind it. Loaded only when stderr is a terminal. */
+/** The live display on a terminal: ora's spinner with the progress board behind it. Loaded only when stderr is a terminal. */
 import ora from "ora";
-import type { StepProgress } from "./events.ts";
-import { formatBytes, formatDuration } from "./format.ts";
+import stringWidth from "string-width";
+import type { ProgressBoard } from "./progress-board.ts";
 import type { ProgressDisplay } from "./reporter.ts";
 
+/** What the spinner puts before the first line, and the indentation of the others. */
+const INDENT = 2;
+
 /** `stream` must be a terminal. */
-export function createProgressDisplay(stream: NodeJS.WriteStream, nowMs: () => number): ProgressDisplay {
+export function createProgressDisplay(
+  stream: NodeJS.WriteStream,
+  board: ProgressBoard,
+  nowMs: () => number,
+): ProgressDisplay {
   const spinner = ora({ stream, discardStdin: false, hideCursor: true });
-  const running = new Map<string, StepProgress & { readonly sinceMs: number }>();
+  let drawn: readonly string[] = [];
   const draw = () => {
-    const steps = [...running.values()];
-    if (steps.length === 0) {
+    if (board.isIdle) {
       spinner.stop();
       return;
     }
-    spinner.text = steps.map((step) => progressText(step, (nowMs() - step.sinceMs) / 1000)).join("\n  ");
+    drawn = fitLines(board.lines(nowMs()), stream);
+    spinner.text = drawn.join(`\n${" ".repeat(INDENT)}`);
     if (!spinner.isSpinning) spinner.start();
   };
+  // a narrower terminal has wrapped what was drawn: ora would leave the rows that this made more
+  const onResize = () => {
+    if (!spinner.isSpinning) return;
+    const rows = drawn.reduce((sum, line) => sum + rowsOf(line, stream.columns), 0);
+    stream.write("\r\u001B[2K\u001B[1A".repeat(Math.max(0, rows - drawn.length)));
+    spinner.clear();
+    draw();
+    spinner.render();
+  };
+  stream.on("resize", onResize);
   return {
-    update: (progress) => {
-      const before = running.get(progress.filesystem);
-      const same = before !== undefined && before.step === progress.step;
-      running.set(progress.filesystem, { ...progress, sinceMs: same ? before.sinceMs : nowMs() });
-      draw();
-    },
-    stepEnded: (filesystem) => {
-      running.delete(filesystem);
-      draw();
-    },
+    changed: draw,
     around: (write) => {
       const wasSpinning = spinner.isSpinning;
       if (wasSpinning) spinner.stop();
       write();
       if (wasSpinning) spinner.start();
     },
-    stop: () => spinner.stop(),
+    stop: () => {
+      stream.off("resize", onResize);
+      spinner.stop();
+    },
   };
 }
 
-/** `tank/a: step 2 of 3, 10 MiB of 1.0 GiB (1 %), 5.0 MiB/s, 3m20s left`. Exported for tests. */
-export function progressText(progress: StepProgress, elapsedSec: number): string {
-  const { filesystem, step, steps, bytes, totalBytes } = progress;
-  const rate = elapsedSec > 0 ? bytes / elapsedSec : 0;
-  const parts = [`step ${step} of ${steps}`];
-  if (totalBytes === undefined) parts.push(formatBytes(bytes));
-  else
-    parts.push(
-      `${formatBytes(Math.min(bytes, totalBytes))} of ${formatBytes(totalBytes)}${percent(bytes, totalBytes)}`,
-    );
-  if (rate > 0) parts.push(`${formatBytes(rate)}/s`);
-  if (rate > 0 && totalBytes !== undefined && totalBytes > bytes)
-    parts.push(`${formatDuration((totalBytes - bytes) / rate)} left`);
-  return `${filesystem}: ${parts.join(", ")}`;
+/** No line wraps, and no more lines than the terminal has; the last is the total. */
+export function fitLines(lines: readonly string[], { columns, rows }: { columns: number; rows: number }): string[] {
+  const room = Math.max(1, rows - 1);
+  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), ...lines.slice(-1)];
+  return shown.map((line) => shorten(line, Math.max(1, columns - INDENT - 1)));
 }
 
-function percent(bytes: number, totalBytes: number): string {
-  return totalBytes === 0 ? "" : ` (${Math.min(100, Math.floor((bytes * 100) / totalBytes))} %)`;
+function shorten(line: string, width: number): string {
+  if (stringWidth(line) <= width) return line;
+  // the numbers at the end matter more than the beginning of a long name
+  let tail = line;
+  while (stringWidth(tail) > width - 1) tail = tail.slice(1);
+  return `…${tail}`;
+}
+
+function rowsOf(line: string, columns: number): number {
+  return Math.max(1, Math.ceil((stringWidth(line) + INDENT) / Math.max(1, columns)));
 }

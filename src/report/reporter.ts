@@ -1,8 +1,9 @@
 /** Where events go: results to stdout, logs and progress to stderr (design.md §3). */
 import type { Writable } from "node:stream";
 import { describeEvent, type LogRecord } from "./describe-event.ts";
-import type { Event, LogLevel, Reporter, StepProgress } from "./events.ts";
+import type { Event, LogLevel, Reporter } from "./events.ts";
 import { logContext } from "./log-context.ts";
+import type { ProgressBoard } from "./progress-board.ts";
 
 export interface ReporterOptions {
   readonly stdout: Writable;
@@ -14,6 +15,7 @@ export interface ReporterOptions {
   readonly outlets: readonly Outlet[];
   /** Colours results on stdout; absent = none. */
   readonly paintPlan?: Reporter["paintPlan"];
+  readonly board: ProgressBoard;
   readonly display: ProgressDisplay | undefined;
   /** Told of every event, e.g. to count. */
   readonly observe?: (event: Event) => void;
@@ -26,10 +28,10 @@ export interface Outlet {
   write(record: LogRecord, timeMs: number): void;
 }
 
-/** The live picture of running steps on a terminal. */
+/** The live picture of the progress board on a terminal. */
 export interface ProgressDisplay {
-  update(progress: StepProgress): void;
-  stepEnded(filesystem: string): void;
+  /** The board has changed. */
+  changed(): void;
   /** Runs `write` with the picture out of the way. */
   around(write: () => void): void;
   stop(): void;
@@ -46,14 +48,17 @@ export function createReporter(options: ReporterOptions): Reporter {
       for (const outlet of options.outlets) if (RANK[record.level] >= RANK[outlet.level]) outlet.write(record, timeMs);
     });
   };
+  const stepOver = (filesystem: string, bytes: number | undefined) => {
+    options.board.stepEnded(filesystem, bytes);
+    options.display?.changed();
+  };
   return {
     wantsText: !options.json,
     paintPlan: options.paintPlan,
     emit: (given) => {
       const event = withContext(given);
       options.observe?.(event);
-      if (event.event === "stepDone" || event.event === "filesystemFailed")
-        options.display?.stepEnded(event.filesystem);
+      if (event.event === "stepDone") stepOver(event.filesystem, event.bytes);
       // With --json, logs obey --log-level like text; results are always there.
       if (options.json && (event.event !== "log" || RANK[event.level] >= shown))
         options.stdout.write(`${JSON.stringify(event)}\n`);
@@ -62,7 +67,12 @@ export function createReporter(options: ReporterOptions): Reporter {
         around(() => options.stdout.write(`${described.result?.text}\n`));
       if (described.log !== undefined) log(described.log);
     },
-    progress: (progress) => options.display?.update(progress),
+    expect: (steps) => options.board.expect(steps),
+    progress: (progress) => {
+      options.board.update(progress, options.nowMs());
+      options.display?.changed();
+    },
+    stepFailed: (filesystem) => stepOver(filesystem, undefined),
   };
 }
 

@@ -1,8 +1,10 @@
 /** The reporter for this process: its stdout, its stderr, and the log outlets of the config. */
+import { platform } from "node:os";
 import { Chalk } from "chalk";
 import type { LogOutlet, StderrOutlet } from "../config/config.ts";
 import type { LogLevel, Reporter } from "./events.ts";
 import type { LogFormat } from "./log-format.ts";
+import { ProgressBoard } from "./progress-board.ts";
 import type { RemoteOutlet } from "./remote-outlet.ts";
 import { createReporter } from "./reporter.ts";
 import { isJournal, stderrOutlet } from "./stderr-outlet.ts";
@@ -19,6 +21,12 @@ export interface TerminalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Who sends one of these wants to know how far it is. SIGINFO is Ctrl-T where it exists. */
+const PROGRESS_SIGNALS: readonly NodeJS.Signals[] = [
+  "SIGUSR1",
+  ...(platform() === "freebsd" ? ["SIGINFO" as const] : []),
+];
+
 /** `close` waits a moment for the last log lines. */
 export async function createTerminalReporter(
   options: TerminalOptions,
@@ -29,17 +37,41 @@ export async function createTerminalReporter(
   // A serial console may say that it has 0 columns; ora would count infinitely many lines to clear.
   const terminal = stderr.isTTY === true && stderr.columns > 0 && logFormat === "human";
   const nowMs = () => Date.now();
+  const board = new ProgressBoard();
   const display =
-    terminal && !options.quiet ? (await import("./progress.ts")).createProgressDisplay(stderr, nowMs) : undefined;
+    terminal && !options.quiet
+      ? (await import("./progress.ts")).createProgressDisplay(stderr, board, nowMs)
+      : undefined;
+  const showBoard = () => {
+    const write = () =>
+      stderr.write(
+        board
+          .lines(nowMs())
+          .map((line) => `${line}\n`)
+          .join(""),
+      );
+    if (display === undefined) write();
+    else display.around(write);
+  };
+  for (const signal of PROGRESS_SIGNALS) process.on(signal, showBoard);
   const level = stderrLevel(options, configured?.level);
   const remote = await openRemoteOutlets(options.logging);
   const reporter = createReporter({
-    ...{ stdout, json: options.json, logLevel: options.logLevel ?? "info", quiet: options.quiet, display, nowMs },
+    ...{
+      stdout,
+      json: options.json,
+      logLevel: options.logLevel ?? "info",
+      quiet: options.quiet,
+      board,
+      display,
+      nowMs,
+    },
     outlets: [...(level === undefined ? [] : [onStderr(level, logFormat, terminal, configured, options)]), ...remote],
     paintPlan: planPaint(options.color && stdout.isTTY === true),
     observe: (event) => processTally.add(event),
   });
   const close = async () => {
+    for (const signal of PROGRESS_SIGNALS) process.off(signal, showBoard);
     display?.stop();
     for (const problem of await Promise.all(remote.map((outlet) => outlet.close())))
       if (problem !== undefined) stderr.write(`zrepl-run: warning: ${problem}\n`);

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/report/events.ts";
-import { progressText } from "../../src/report/progress.ts";
+import { ProgressBoard, progressText } from "../../src/report/progress-board.ts";
 import { createReporter, type ReporterOptions } from "../../src/report/reporter.ts";
 import { stderrOutlet } from "../../src/report/stderr-outlet.ts";
 
@@ -51,7 +51,16 @@ function report(options: Partial<ReporterOptions> = {}, events: readonly Event[]
     ...{ priorities: false, paint: (_level, part) => part },
   });
   const reporter = createReporter({
-    ...{ stdout: into("stdout"), json: false, logLevel, quiet, outlets: [outlet], display: undefined, nowMs: () => 0 },
+    ...{
+      stdout: into("stdout"),
+      json: false,
+      logLevel,
+      quiet,
+      outlets: [outlet],
+      board: new ProgressBoard(),
+      display: undefined,
+      nowMs: () => 0,
+    },
     ...options,
   });
   for (const event of events) reporter.emit(event);
@@ -127,11 +136,11 @@ describe("with --json", () => {
 });
 
 describe("the display on a terminal", () => {
-  test("is out of the way while a line is written, and told of steps and their ends", () => {
+  test("is out of the way while a line is written, and told of changes", () => {
     const calls: string[] = [];
+    const board = new ProgressBoard();
     const display = {
-      update: ({ filesystem, bytes }: { filesystem: string; bytes: number }) => calls.push(`${filesystem} ${bytes}`),
-      stepEnded: (filesystem: string) => calls.push(`ended ${filesystem}`),
+      changed: () => calls.push(board.isIdle ? "idle" : (board.lines(0)[0] ?? "")),
       around: (write: () => void) => {
         calls.push("(");
         write();
@@ -139,10 +148,10 @@ describe("the display on a terminal", () => {
       },
       stop: () => calls.push("stop"),
     };
-    const { reporter } = report({ display }, []);
+    const { reporter } = report({ board, display }, []);
     reporter.progress({ ...STEP, bytes: 5, totalBytes: 10 });
     reporter.emit({ event: "stepDone", bytes: 1536, seconds: 61, kind: "full", ...STEP });
-    expect(calls).toEqual(["t/a 5", "ended t/a", "(", ")"]);
+    expect(calls).toEqual(["t/a: step 1 of 2, 5 B of 10 B (50 %)", "idle", "(", ")"]);
   });
 
   test.each`
