@@ -16,21 +16,13 @@ afterAll(() => {
 
 let nextPort = 8888;
 
-/** What systemd does for a socket unit with `Accept=yes`. */
-async function socketUnit(config: string, job: string, port: number): Promise<void> {
-  const args = [
-    "-l",
-    `127.0.0.1:${port}`,
-    "--accept",
-    "--inetd",
-    process.execPath,
-    program,
-    "-c",
-    config,
-    "stdinserver",
-    "--socket",
-    job,
-  ];
+/**
+ * What systemd does for a socket unit with `Accept=yes`: the connection is fd 0 and 1 (`--inetd`, as `StandardInput=socket`),
+ * or fd 3, named by LISTEN_FDS.
+ */
+async function socketUnit(config: string, job: string, port: number, how: readonly "--inetd"[]): Promise<void> {
+  const serve = [process.execPath, program, "-c", config, "stdinserver", "--socket", job];
+  const args = ["-l", `127.0.0.1:${port}`, "--accept", ...how, ...serve];
   const unit = spawn("systemd-socket-activate", args, { stdio: ["ignore", "ignore", "inherit"], detached: true });
   units.push(() => unit.kill());
   for (let attempt = 0; attempt < 50; attempt++) {
@@ -92,7 +84,11 @@ async function certificates(dir: string) {
   return (name: string) => ({ ca: join(dir, "ca.crt"), cert: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) });
 }
 
-async function setup(serve: (dir: string, port: number) => Promise<{ serve: object; connect: object; other: object }>) {
+/** One of sink and source has the connection on fd 0 and 1, the other on fd 3. */
+async function setup(
+  sinkOnFd3: boolean,
+  serve: (dir: string, port: number) => Promise<{ serve: object; connect: object; other: object }>,
+) {
   const from = await newPool({ mountpoint: true, args: ["-O", "compression=off"] });
   const to = await newPool();
   const port = nextPort++;
@@ -117,8 +113,8 @@ async function setup(serve: (dir: string, port: number) => Promise<{ serve: obje
       },
     ],
   });
-  await socketUnit(server, "sink", port);
-  await socketUnit(server, "source", port + 1000);
+  await socketUnit(server, "sink", port, sinkOnFd3 ? [] : ["--inetd"]);
+  await socketUnit(server, "source", port + 1000, sinkOnFd3 ? ["--inetd"] : []);
   const keep = [{ type: "last_n", count: 10 }];
   const pruning = { keep_sender: keep, keep_receiver: keep };
   const push = (name: string, connectBy: object) => ({
@@ -161,7 +157,7 @@ const guid = (snapshot: string) => zfs("get", "-Hpo", "value", "guid", snapshot)
 
 describe("over a socket unit", () => {
   test("tcp: push and pull; the address is the identity", async () => {
-    const { from, client, received, pulled, port } = await setup(async (_dir, at) => ({
+    const { from, client, received, pulled, port } = await setup(true, async (_dir, at) => ({
       serve: { type: "tcp", listen: `127.0.0.1:${at}`, clients: { "127.0.0.1": "alice" } },
       connect: { type: "tcp", address: `127.0.0.1:${at}` },
       other: { type: "tcp", address: "127.0.0.1:1" },
@@ -178,7 +174,7 @@ describe("over a socket unit", () => {
   });
 
   test("tls: push and pull; the certificate is the identity", async () => {
-    const { from, client, received, pulled } = await setup(async (dir, at) => {
+    const { from, client, received, pulled } = await setup(false, async (dir, at) => {
       const files = await certificates(dir);
       const connectBy = (name: string) => ({
         type: "tls",
