@@ -49,6 +49,9 @@ export class ConfigError extends ZreplRunError {
   }
 }
 
+/** No config is named, and none is where one could be. */
+export class NoConfigError extends ConfigError {}
+
 /** Some filesystems failed, the others are done. */
 export class PartialFailure extends ZreplRunError {
   readonly exitCode = EXIT.partial;

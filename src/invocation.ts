@@ -4,7 +4,7 @@
  */
 import type { GlobalOptions } from "./cli-options.ts";
 import type { Config, Job } from "./config/config.ts";
-import { FailedError, InterruptedError, UsageError } from "./errors.ts";
+import { FailedError, InterruptedError, NoConfigError, UsageError } from "./errors.ts";
 import { CONTRACT, type Reporter } from "./report/events.ts";
 import { version } from "./version.ts";
 import type { Runner } from "./zfs/runner.ts";
@@ -42,6 +42,8 @@ export interface PhaseResult {
 export interface InvocationOptions extends GlobalOptions {
   /** `--time-limit`, seconds; undefined = none. */
   readonly timeLimit?: number | undefined;
+  /** Where no file is named and none is in the usual places, an empty config will do. */
+  readonly configOptional?: boolean;
 }
 
 /**
@@ -58,7 +60,11 @@ export async function withInvocation<T>(
     import("./report/terminal.ts"),
   ]);
   const { env } = process;
-  const config = await loadConfig({ file: options.config, env });
+  const config = await loadConfig({ file: options.config, env }).catch((error: unknown) => {
+    if (options.configOptional === true && error instanceof NoConfigError)
+      return loadConfig({ file: "/dev/null", env });
+    throw error;
+  });
   const { reporter, close } = await createTerminalReporter({
     ...{ ...options, env },
     logging: config.global.logging ?? [],

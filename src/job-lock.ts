@@ -1,3 +1,4 @@
+import type { Config } from "./config/config.ts";
 import type { Invocation } from "./invocation.ts";
 import { withLock } from "./lock.ts";
 
@@ -12,18 +13,47 @@ export function withJobLock<T>(
   invocation: Invocation,
   body: () => Promise<T>,
 ): Promise<T> {
-  if (invocation.dryRun) return body();
-  return withLock(
-    {
-      dir: invocation.config.global.lockDir,
-      name: `${kind}-${job}`,
-      command: invocation.command,
-      waitSec: invocation.lockWaitSec,
-      signal: invocation.interrupted,
-      onLost: invocation.abort,
-    },
-    body,
-  );
+  return withLocks([`${kind}-${job}`], invocation, body);
+}
+
+/** The same under several locks, which are taken in the given order. */
+export function withLocks<T>(names: readonly string[], invocation: Invocation, body: () => Promise<T>): Promise<T> {
+  const [name, ...others] = names;
+  if (name === undefined || invocation.dryRun) return body();
+  const { config, command, lockWaitSec: waitSec, interrupted: signal, abort: onLost } = invocation;
+  const lock = { dir: config.global.lockDir, name, command, waitSec, signal, onLost };
+  return withLock(lock, () => withLocks(others, invocation, body));
+}
+
+/**
+ * The names of the locks that a job's abstractions are worked on under: its own, those of the clients that it serves, and
+ * those of the jobs of this host that connect to it. Sorted, so that nobody waits in a circle.
+ */
+export function locksOf(name: string, { jobs }: Pick<Config, "jobs">): string[] {
+  const job = jobs.find((candidate) => candidate.name === name);
+  const own = `job-${name}`;
+  if (job?.type !== "sink" && job?.type !== "source") return [own];
+  const { serve } = job;
+  const forClients = (identities: Iterable<string>) =>
+    [...identities].map((identity) => clientLockName(name, identity));
+  switch (serve.type) {
+    case "stdinserver":
+      return [own, ...forClients(serve.clientIdentities)].sort();
+    case "tls":
+      return [own, ...forClients(serve.clientCns)].sort();
+    case "tcp":
+      return [own, ...forClients(serve.clients.values())].sort();
+    case "local": {
+      const peers = jobs.flatMap((peer) =>
+        (peer.type === "push" || peer.type === "pull") &&
+        peer.connect.type === "local" &&
+        peer.connect.listenerName === serve.listenerName
+          ? [`job-${peer.name}`]
+          : [],
+      );
+      return [own, ...peers].sort();
+    }
+  }
 }
 
 /**

@@ -2,8 +2,11 @@
 import type { Argv } from "yargs";
 import yargs from "yargs/yargs";
 import type { GlobalOptions } from "./cli-options.ts";
+import { addAbstraction } from "./commands/abstraction.ts";
+import { addAdopt } from "./commands/adopt.ts";
 import { addConfigcheck } from "./commands/configcheck.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addMigrate } from "./commands/migrate.ts";
 import { durationSec } from "./commands/options.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addPull } from "./commands/pull.ts";
@@ -73,6 +76,9 @@ export function program(args: readonly string[]) {
     addStdinserver,
     addDoctor,
     addTest,
+    addAbstraction,
+    addMigrate,
+    addAdopt,
     addVersion,
   ];
   for (const add of commands) add(typed);

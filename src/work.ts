@@ -1,5 +1,6 @@
 /** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
 import type { Job, PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
+import { daemonWarnings } from "./config/zrepl-daemon.ts";
 import { EXIT, type ExitCode, type ZreplRunError } from "./errors.ts";
 import { withReplicationHooks } from "./hooks/replication.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
@@ -98,6 +99,12 @@ function isOurs(error: unknown): error is ZreplRunError {
   return error instanceof Error && "exitCode" in error;
 }
 
+/** zrepl's daemon and we don't see each other's locks. */
+async function warnOfDaemon(jobs: readonly Job[], { config, reporter }: Invocation): Promise<void> {
+  const names = jobs.map(({ name }) => name);
+  for (const message of await daemonWarnings(config, names)) reporter.emit({ event: "log", level: "warn", message });
+}
+
 /** `concerns` leaves jobs out that only `--all` names. */
 function withJobsOf<T extends Job["type"]>(
   command: string,
@@ -106,10 +113,11 @@ function withJobsOf<T extends Job["type"]>(
   body: (job: Extract<Job, { type: T }>, invocation: Invocation) => Promise<readonly PhaseResult[]>,
   concerns: (job: Extract<Job, { type: T }>) => boolean = () => true,
 ): Promise<void> {
-  return withInvocation(options, (invocation) => {
+  return withInvocation(options, async (invocation) => {
     type Wanted = Extract<Job, { type: T }>;
     const named: Wanted[] = selectJobs(invocation.config, options.jobs, options.all, types);
     const jobs = options.all ? named.filter(concerns) : named;
+    await warnOfDaemon(jobs, invocation);
     const onError = (job: Wanted, error: ZreplRunError) =>
       invocation.reporter.emit({ event: "log", level: "error", job: job.name, message: withHint(error) });
     const run = { command, jobs: jobs.map(({ name }) => name), metricsFile: options.metricsFile };

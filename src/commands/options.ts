@@ -48,6 +48,17 @@ export function durationSec(option: string, text: string): number {
   return Number(match[1]) * unit;
 }
 
+/** A date, a time, or how long ago: `2026-11-21`, `2026-11-21T13:00Z`, `30d`; seconds since the epoch. @throws {UsageError} */
+export function instantSec(option: string, text: string, nowMs: number): number {
+  if (/^\d+\s*[smhdw]$/.test(text.trim())) return Math.floor(nowMs / 1000) - durationSec(option, text);
+  const ms = /^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms))
+    throw new UsageError(
+      `--${option}: ${JSON.stringify(text)} is neither a time such as 2026-11-21T13:00Z nor an age such as 30d`,
+    );
+  return Math.floor(ms / 1000);
+}
+
 /** `100` or `20%`. @throws {UsageError} */
 export function destroyLimit(text: string): DestroyLimit {
   try {

@@ -28,7 +28,10 @@ export interface CheckRequest {
 export async function checkConfig({ load, what, format, stdout, stderr }: CheckRequest): Promise<void> {
   const loaded = await loadConfigDocument(load);
   stdout.write(await render(loaded, what, format));
-  for (const message of loaded.config.warnings)
+  const { daemonWarnings } = await import("./zrepl-daemon.ts");
+  const names = loaded.config.jobs.map(({ name }) => name);
+  const daemon = await daemonWarnings(loaded.config, names);
+  for (const message of [...loaded.config.warnings, ...daemon])
     if (format === "events") stdout.write(line({ event: "log", level: "warn", message }));
     else stderr.write(`warning: ${message}\n`);
 }

@@ -350,6 +350,8 @@ export type Notification = {
 export interface GlobalConfig {
   /** Directory of the lock files; created 0700. */
   readonly lockDir: string;
+  /** Where a zrepl daemon would answer; the loader always sets it. */
+  readonly controlSocket?: string;
   /** What the config says about logging; the loader always sets it. */
   readonly logging?: readonly LogOutlet[];
   /** Extension: where to write metrics after every run. */

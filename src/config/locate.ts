@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, NoConfigError } from "../errors.ts";
 
 /** Where the config is looked for when neither `-c` nor $ZREPL_RUN_CONFIG names one; the first that exists wins. */
 export const DEFAULT_FILES = [
@@ -56,7 +56,7 @@ export async function locateConfig({ file, env, cwd }: ConfigPlace, files: Files
     if (kind === "file") return candidate;
     if (kind !== "absent") throw new ConfigError([`${candidate}: is not a regular file`]);
   }
-  throw new ConfigError([`no config file; looked for ${DEFAULT_FILES.join(", ")}`], {
+  throw new NoConfigError([`no config file; looked for ${DEFAULT_FILES.join(", ")}`], {
     hint: "name one with --config FILE or $ZREPL_RUN_CONFIG",
   });
 }

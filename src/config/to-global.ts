@@ -17,6 +17,7 @@ export function toGlobal(raw: RawGlobal, site: Site, surroundings: Surroundings)
   warnOfDaemonKeys(raw, site);
   return {
     lockDir: raw.lock_dir || defaultLockDir(surroundings),
+    controlSocket: raw.control.sockpath,
     logging: raw.logging.map(toLogOutlet),
     ...(raw.metrics === undefined ? {} : { metrics: { textfileDir: raw.metrics.textfile_dir } }),
     notify: raw.notify.map(toNotification),
@@ -89,6 +90,9 @@ function warnOfDaemonKeys(raw: RawGlobal, site: Site): void {
   raw.monitoring.forEach((_, i) => {
     site.at("monitoring", i).warn("no process stays to be scraped; use the --json events");
   });
-  if (site.at("control").isGiven()) site.at("control").warn("there is no daemon to control; use `zrepl-run status`");
+  if (site.at("control").isGiven())
+    site
+      .at("control")
+      .warn("there is no daemon to control; only looked at to warn of a zrepl daemon with the same jobs");
   if (site.at("serve").isGiven()) site.at("serve").warn("`zrepl-run stdinserver` needs no sockets");
 }

@@ -1,11 +1,11 @@
 /** The receiver on this host's ZFS: everything it touches is below its root. */
 import type { RecvOptions } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
-import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
+import { lastReceivedHoldTag, PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
-import { identifyVersions, listDatasets } from "../zfs/list.ts";
+import { identifyVersions, listDatasets, listLocalProperty } from "../zfs/list.ts";
 import { ancestorsOf, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
@@ -116,10 +116,12 @@ export class LocalReceiver implements Receiver {
       throw new FailedError(`placeholder ${target} has snapshots of its own; nothing is received over them`, {
         hint: `if they are not needed: zfs destroy ${target}@%`,
       });
+    const isEmptyPlaceholder = known?.isPlaceholder === true && !known.hasVersions;
+    const force = isEmptyPlaceholder || (await this.#isBeingReplaced(target, request));
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
       target: request.via.length > 0 ? target : `${target}@${request.to.name}`,
-      force: known?.isPlaceholder === true && !known.hasVersions,
+      force,
       resumable: true,
       inheritProperties: inheritProperties.filter((property) => applicableProperties(property, request.type)),
       overrideProperties: Object.fromEntries(
@@ -295,6 +297,17 @@ export class LocalReceiver implements Receiver {
       return { error: new PlaceholderDestroyedError(target), cause: "own" };
     const cut = error.reason === "stream-cut" || error.reason === "resume-state-available";
     return { error, cause: cut ? "peer" : "own" };
+  }
+
+  /**
+   * Whether zrepl's receive over a placeholder was cut: it takes the mark off before (§4.9 step 3). Without `-F` zfs would
+   * not take the rest of the stream either.
+   */
+  async #isBeingReplaced(target: string, { from, resumeToken }: StepRequest): Promise<boolean> {
+    const known = this.#targets.get(target);
+    if (from !== undefined || resumeToken === undefined || known === undefined || known.hasVersions) return false;
+    const local = await listLocalProperty(this.#options.runner, PLACEHOLDER_PROPERTY, [target]);
+    return local.get(target) === "off";
   }
 
   /**

@@ -1,7 +1,7 @@
 /** What both local endpoints need to see of ZFS: filesystems with versions, holds and placeholder state. */
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
-import { listDatasets, listHolds, listLocalProperty } from "../zfs/list.ts";
+import { listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -80,10 +80,8 @@ async function holdsByFilesystem(
   runner: Runner,
   records: readonly FilesystemRecord[],
 ): Promise<Map<string, Map<string, string[]>>> {
-  const held = records.flatMap(({ name, heldSnapshots }) => heldSnapshots.map((snapshot) => `${name}@${snapshot}`));
   const byFilesystem = new Map<string, Map<string, string[]>>();
-  if (held.length === 0) return byFilesystem;
-  for (const { snapshot, tag } of await listHolds(runner, held)) {
+  for (const { snapshot, tag } of await listHeld(runner, records)) {
     const at = snapshot.indexOf("@");
     const [filesystem, name] = [snapshot.slice(0, at), snapshot.slice(at + 1)];
     const bySnapshot = byFilesystem.get(filesystem) ?? new Map<string, string[]>();

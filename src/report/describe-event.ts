@@ -92,6 +92,8 @@ export function describeEvent(event: Event): Described {
     case "plannedPrune":
     case "plannedPruneFilesystem":
       return {};
+    case "abstraction":
+      return describeAbstractionEvent(event);
     case "phaseDone":
       return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
     case "checked":
@@ -109,6 +111,26 @@ export function describeEvent(event: Event): Described {
 
 function aboutStep({ job, filesystem, step, steps }: Extract<Event, { event: "stepStarted" | "stepDone" }>) {
   return { job, subsystem: "repl", filesystem, step: `${step}/${steps}` };
+}
+
+function describeAbstractionEvent({
+  action,
+  text,
+  state,
+  reason,
+  message,
+}: Extract<Event, { event: "abstraction" }>): Described {
+  const why = reason === undefined ? "" : ` (${state}: ${reason})`;
+  switch (action) {
+    case "found":
+      return { result: { text: text + why, optional: false } };
+    case "planned":
+      return { result: { text: `would release ${text}${why}`, optional: false } };
+    case "released":
+      return { result: { text: `released ${text}${why}`, optional: true } };
+    case "failed":
+      return { log: { level: "error", message: `cannot release ${text}: ${message}` } };
+  }
 }
 
 function stepText(event: Extract<Event, { event: "stepStarted" }>): string {

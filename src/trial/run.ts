@@ -1,11 +1,11 @@
 /** What the `test` commands have in common: a config, a job of it, files, and lines on stdout. */
-import { readFileSync } from "node:fs";
 import { Chalk } from "chalk";
 import type { GlobalOptions } from "../cli-options.ts";
 import type { Config, Job } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { UsageError } from "../errors.ts";
 import { selectJobs } from "../invocation.ts";
+import { readInput } from "../read-input.ts";
 import type { Event } from "../report/events.ts";
 import { createRunner, type Runner } from "../zfs/runner.ts";
 import { tryFilter } from "./filesystems.ts";
@@ -38,15 +38,6 @@ function print(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** `-` is stdin. @throws {UsageError} */
-function readList(path: string): string {
-  try {
-    return readFileSync(path === "-" ? 0 : path, "utf8");
-  } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 function runner(): Runner {
   return createRunner({ signal: new AbortController().signal, env });
 }
@@ -67,7 +58,7 @@ export async function testPrune(
   const paint =
     options.color && process.stdout.isTTY ? (fate: keyof typeof colors, text: string) => colors[fate](text) : undefined;
   const nowSec = Math.floor(Date.now() / 1000);
-  print(tryPrune({ job, side, cursor, json, nowSec, paint, snapshots: readList(options.snapshots) }));
+  print(tryPrune({ job, side, cursor, json, nowSec, paint, snapshots: readInput(options.snapshots) }));
 }
 
 export async function testPlan(
@@ -76,7 +67,7 @@ export async function testPlan(
   const { config, job } = await jobOf(options, ["push", "pull"]);
   if (options.sender === "-" && options.receiver === "-")
     throw new UsageError("only one of --sender and --receiver can be stdin");
-  const [sender, receiver] = [readList(options.sender), readList(options.receiver)];
+  const [sender, receiver] = [readInput(options.sender), readInput(options.receiver)];
   const { receiverRoot, json } = options;
   print(tryPlan({ job, config, sender, receiver, receiverRoot, json }));
 }

@@ -12,6 +12,9 @@ const STEP_HOLD = "zrepl_STEP_J_";
 const LAST_RECEIVED_HOLD = "zrepl_last_received_J_";
 const MAX_TAG_LENGTH = 255;
 
+/** The bookmark that zrepl 0.0 to 0.2 had as cursor of whatever job; found, never made. */
+export const V1_CURSOR = "zrepl_replication_cursor";
+
 /** User property that marks a filesystem which exists only to make its children possible (§3.8). */
 export const PLACEHOLDER_PROPERTY = "zrepl:placeholder";
 

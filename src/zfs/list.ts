@@ -47,6 +47,14 @@ export async function listHolds(runner: Runner, snapshots: readonly string[]): P
   return records;
 }
 
+/** The holds on all snapshots of listed filesystems, likewise; no process where nothing is held. */
+export function listHeld(runner: Runner, records: Iterable<FilesystemRecord>): Promise<HoldRecord[]> {
+  const held = [...records].flatMap(({ name, heldSnapshots }) =>
+    heldSnapshots.map((snapshot) => `${name}@${snapshot}`),
+  );
+  return listHolds(runner, held);
+}
+
 /**
  * The datasets at and below the roots on which a property is set locally → its value. `zfs list` can't tell local from
  * inherited.

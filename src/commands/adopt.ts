@@ -1,0 +1,30 @@
+import type { Argv } from "yargs";
+import type { GlobalOptions } from "../cli-options.ts";
+
+/** Adds `zrepl-run adopt`; the work is in src/adopt/. */
+export function addAdopt(cli: Argv<GlobalOptions>) {
+  return cli.command(
+    "adopt <job>",
+    "Let a job go on with the replicas that another tool made",
+    (command) =>
+      command
+        .positional("job", { type: "string", demandOption: true, describe: "name of the push or pull job" })
+        .option("filesystem", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          default: [] as string[],
+          describe: "only this one, by its name on the sender; may be given several times",
+        }),
+    async (options) => {
+      const [{ adopt }, { selectJobs, withInvocation }] = await Promise.all([
+        import("../adopt/run.ts"),
+        import("../invocation.ts"),
+      ]);
+      await withInvocation(options, async (invocation) => {
+        const [job] = selectJobs(invocation.config, [options.job], false, ["push", "pull"]);
+        if (job !== undefined) await adopt(job, options.filesystem, invocation);
+      });
+    },
+  );
+}
