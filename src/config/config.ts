@@ -70,6 +70,8 @@ export interface ReplicationOptions {
   readonly retry: { readonly attempts: number; readonly backoffSec: number };
   /** Extension: a transfer without progress for so long is cancelled; 0 = never. */
   readonly stallTimeoutSec: number;
+  /** Extension: steps whose holds and cursors are done together, and how long that may be put off. */
+  readonly bookkeeping: { readonly maxSteps: number; readonly maxDelaySec: number };
   /** Extension: what to do with a resume token whose snapshot is gone from the sender. */
   readonly onDeadToken: "clear" | "fail";
   /** Extension: programs to run around the replication; absent = none. */

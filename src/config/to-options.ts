@@ -57,7 +57,7 @@ function toBandwidthLimit(raw: RawBandwidthLimit): { readonly bandwidthLimit?: B
 
 /** `replication:` of a push or pull job. */
 export function toReplication(raw: RawReplication, site: Site): ReplicationOptions {
-  const { protection, concurrency, snapshots, retry, resume } = raw;
+  const { protection, concurrency, snapshots, retry, resume, bookkeeping } = raw;
   return {
     protection,
     concurrency: { steps: concurrency.steps, sizeEstimates: concurrency.size_estimates },
@@ -68,6 +68,7 @@ export function toReplication(raw: RawReplication, site: Site): ReplicationOptio
     bundle: raw.bundle,
     retry: { attempts: retry.attempts, backoffSec: parseGoDuration(retry.backoff) },
     stallTimeoutSec: parseGoDuration(raw.stall_timeout),
+    bookkeeping: { maxSteps: bookkeeping.max_steps, maxDelaySec: parseGoDuration(bookkeeping.max_delay) },
     onDeadToken: resume.on_dead_token,
     ...(raw.hooks.length === 0 ? {} : { hooks: raw.hooks.map(toReplicationHook) }),
   };

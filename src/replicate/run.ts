@@ -16,9 +16,6 @@ import { showPlan } from "./show.ts";
 
 type ReplicationJob = PushJob | PullJob;
 
-/** Steps whose bookkeeping is done together, and how long that may be put off. */
-const WINDOW = { maxSteps: 100, maxDelaySec: 10 };
-
 /** Replicates one job; the caller holds its lock. */
 export async function replicateLocked(job: ReplicationJob, invocation: Invocation): Promise<PhaseResult> {
   const { reporter } = invocation;
@@ -112,7 +109,7 @@ function execute(
     runner: invocation.runner,
     concurrency: job.replication.concurrency.steps,
     stallTimeoutSec: job.replication.stallTimeoutSec,
-    window: WINDOW,
+    window: job.replication.bookkeeping,
     interrupted: invocation.interrupted,
     timeUp: invocation.timeUp,
     listener: stepListener(job.name, invocation),

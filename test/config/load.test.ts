@@ -230,6 +230,7 @@ describe("values", () => {
       bundle: false,
       retry: { attempts: 3, backoffSec: 1 },
       stallTimeoutSec: 300,
+      bookkeeping: { maxSteps: 100, maxDelaySec: 10 },
       onDeadToken: "clear",
     });
     expect(conflictResolution).toEqual({ initialReplication: "most_recent", diverged: "fail" });

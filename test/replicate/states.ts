@@ -16,6 +16,7 @@ export const REPLICATION: ReplicationOptions = {
   bundle: false,
   retry: { attempts: 3, backoffSec: 1 },
   stallTimeoutSec: 0,
+  bookkeeping: { maxSteps: 100, maxDelaySec: 10 },
   onDeadToken: "clear",
 };
 
