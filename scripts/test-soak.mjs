@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
-const KILLS_PER_BATCH = 250;
+const KILLS_PER_BATCH = 100;
 
 const { values } = parseArgs({
   options: { minutes: { type: "string" }, kills: { type: "string" }, seed: { type: "string" } },

@@ -45,7 +45,7 @@ test(
     await site.succeed(["push", PUSH_JOB]);
     await everythingIsReplicatedAndTidy(site, { sender: PUSH_JOB, receiver: SINK_JOB });
   },
-  (120 + KILLS * 5) * 1000,
+  (120 + KILLS * 20) * 1000,
 );
 
 /** Starts a push and kills it, one of its children, or everything, some time later. It may be done by then. */
