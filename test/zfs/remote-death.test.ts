@@ -26,6 +26,7 @@ beforeAll(async () => {
         name: "sink",
         root_fs: `${to.name}/sink`,
         serve: { type: "stdinserver", client_identities: ["alice"] },
+        pruning: { keep: [{ type: "last_n", count: 10 }] },
         recv: { placeholder: { encryption: "inherit" } },
       },
     ],
@@ -130,6 +131,18 @@ async function gone(what: () => readonly Process[], withinSec: number): Promise<
 }
 
 const guid = (snapshot: string) => zfs("get", "-Hpo", "value", "guid", snapshot);
+
+test("a sink's own prune leaves a client alone while it is being served", async () => {
+  const { filesystem, received, slow } = await data("served");
+  const child = startPush(slow, "served");
+  await receivedBytes(received, 3 << 20);
+  const prune = await zreplRun(server, "prune", "sink");
+  expect(prune).toMatchObject({ exitCode: 75, output: expect.stringMatching(/stdinserver alice .* holds the lock/) });
+  kill(child.pid, "SIGKILL");
+  await child;
+  await gone(() => [...receives(filesystem), ...sends(filesystem), ...servers()], 20);
+  expect(await zreplRun(server, "prune", "sink")).toMatchObject({ exitCode: 0 });
+});
 
 describe("after the death of", () => {
   test.each([
