@@ -18,14 +18,15 @@ beforeAll(() => {
     ...{ type: "snap", name, filesystems: { "no-such-pool<": true }, snapshotting: { type: "manual" } },
     pruning: { keep: [{ type: "last_n", count: 1 }] },
   });
-  const sink = { type: "sink", name: "sink", root_fs: "no-such-pool/s", serve: { type: "local", listener_name: "l" } };
+  const sink = { type: "sink", name: "sink", root_fs: "no-such-vault/s", serve: { type: "local", listener_name: "l" } };
+  const recv = { placeholder: { encryption: "inherit" } };
   const push = {
     ...{ type: "push", name: "push", filesystems: { "no-such-pool<": true }, snapshotting: { type: "manual" } },
     connect: { type: "local", listener_name: "l", client_identity: "c" },
-    pruning: { keep_sender: [{ type: "last_n", count: 1 }], keep_receiver: [{ type: "last_n", count: 1 }] },
+    pruning: { keep_sender: [{ type: "not_replicated" }], keep_receiver: [{ type: "last_n", count: 1 }] },
   };
   const global = { lock_dir: join(dir, "locks") };
-  writeFileSync(config(), JSON.stringify({ global, jobs: [snap("one"), snap("two"), push, sink] }));
+  writeFileSync(config(), JSON.stringify({ global, jobs: [snap("one"), snap("two"), push, { ...sink, recv }] }));
 });
 
 afterAll(() => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { adviseOn } from "../src/config/advice/advice.ts";
 import { loadConfig } from "../src/config/load.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -41,17 +42,7 @@ describe("configs shown to users", () => {
     writeFileSync(file, text);
     const config = await loadConfig({ file, env: { HOME: "/root" }, uid: 0 });
     expect(config.warnings).toEqual([]);
+    expect(adviseOn(config, undefined)).toEqual([]);
     expect(config.jobs.length).toBeGreaterThan(0);
   });
-});
-
-describe("units shown in the readme", () => {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-
-  test.each(filesIn("contrib/examples", "").filter((name) => /\.(service|timer)$/.test(name)))(
-    "%s is the same",
-    (name) => {
-      expect(readme).toContain(`\`\`\`ini\n${readFileSync(join(root, name), "utf8")}\`\`\``);
-    },
-  );
 });

@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
+import { datasetNames } from "./datasets.ts";
 
 /** Adds `zrepl-run configcheck`; the work is in src/config/check.ts. */
 export function addConfigcheck(cli: Argv<GlobalOptions>) {
@@ -32,6 +33,7 @@ export function addConfigcheck(cli: Argv<GlobalOptions>) {
         format: json ? "events" : (format ?? "pretty"),
         stdout,
         stderr,
+        datasets: () => datasetNames(env),
       });
     },
   );

@@ -1,6 +1,7 @@
 import type { Event } from "../generated/event.ts";
 import type { RawConfig } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
+import { adviseOn } from "./advice/advice.ts";
 import type { Config } from "./config.ts";
 import { describeJob, describeOutlet } from "./describe.ts";
 import { type LoadedConfig, type LoadOptions, loadConfigDocument } from "./load.ts";
@@ -19,14 +20,18 @@ export interface CheckRequest {
   readonly format: CheckFormat;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Names of all filesystems and volumes of this host; absent, or undefined: not known. */
+  readonly datasets?: () => Promise<readonly string[] | undefined>;
 }
 
 /**
- * `configcheck`: loads the config, says what is in it (stdout) and what has no effect (stderr).
+ * `configcheck`: loads the config, says what is in it (stdout) and what has no effect or is surely not meant (stderr).
  * @throws {ConfigError} with all problems
  */
-export async function checkConfig({ load, what, format, stdout, stderr }: CheckRequest): Promise<void> {
+export async function checkConfig({ load, what, format, stdout, stderr, datasets }: CheckRequest): Promise<void> {
   const loaded = await loadConfigDocument(load);
+  if (what === "all" || what === "jobs")
+    for (const { job, key, text } of adviseOn(loaded.config, await datasets?.())) loaded.warn(job, key, text);
   stdout.write(await render(loaded, what, format));
   const { daemonWarnings } = await import("./zrepl-daemon.ts");
   const names = loaded.config.jobs.map(({ name }) => name);

@@ -27,6 +27,8 @@ export interface LoadOptions {
 export interface LoadedConfig {
   readonly config: Config;
   readonly effective: RawConfig;
+  /** Adds a warning at a key of a job. */
+  readonly warn: (job: string, key: readonly (string | number)[], text: string) => void;
 }
 
 /**
@@ -63,7 +65,11 @@ export async function loadConfigDocument(options: LoadOptions): Promise<LoadedCo
   throwProblems(all);
   if (settings === undefined) throw new Error("no global settings, yet no problem either");
   const effective = { jobs: placed.map(({ raw }) => raw as RawJob), global: main.value.global, include: [] };
-  return { config: { file: path, jobs, global: settings, warnings }, effective: effective as RawConfig };
+  const warn: LoadedConfig["warn"] = (name, key, text) => {
+    const { site } = placed[jobs.findIndex((job) => job.name === name)] ?? {};
+    site?.at(...key).warn(text);
+  };
+  return { config: { file: path, jobs, global: settings, warnings }, effective: effective as RawConfig, warn };
 }
 
 async function loadIncluded(main: LoadedFile, files: Files): Promise<LoadedFile[]> {

@@ -33,7 +33,7 @@ export function toJob(raw: RawJob, site: Site): Job {
         type: raw.type,
         name: raw.name,
         rootFs: raw.root_fs,
-        interval: toInterval(raw.interval, site.at("interval")),
+        interval: parsePositiveDurationOrManual(raw.interval),
         recv: toRecv(raw.recv, site.at("recv")),
         ...toActive(raw, site),
       };
@@ -71,10 +71,4 @@ function toActive(raw: RawPushJob | RawPullJob, site: Site) {
     replication: toReplication(raw.replication, site),
     conflictResolution: toConflictResolution(raw.conflict_resolution),
   };
-}
-
-function toInterval(text: string, site: Site): "manual" | number {
-  const interval = parsePositiveDurationOrManual(text);
-  if (interval !== "manual") site.warn("nothing pulls by itself; a cron line or a systemd timer does it");
-  return interval;
 }

@@ -40,7 +40,8 @@ describe("configcheck", () => {
   test("describes every type of job, and warns on stderr", async () => {
     const { stdout, stderr } = await check({ file: allJobTypes, env: {} });
     expect(stdout.split("\n").map((line) => line.slice(19, 80).trimEnd())).toMatchSnapshot();
-    expect(stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(4);
+    expect(stderr).toContain("global.monitoring[0]: ");
+    expect(stderr).toContain("recv.placeholder.encryption is unspecified: ");
   });
 
   test("--what config only says that it is fine", async () => {

@@ -260,7 +260,6 @@ describe("warnings name what only a daemon could do", () => {
     interval: 10m
     pruning: {keep_sender: [{type: not_replicated}], keep_receiver: [{type: last_n, count: 3}]}`;
   test.each([
-    ["a pull job's interval", `jobs:${pull}`, "jobs[0].interval: nothing pulls by itself"],
     [
       "Prometheus",
       'global: {monitoring: [{type: prometheus, listen: ":1"}]}',
