@@ -1,4 +1,5 @@
 /** What runs first, and the one place that turns errors into exit codes. */
+import { COMPLETION_ARGUMENT } from "./completion/argument.ts";
 import { versionText } from "./version.ts";
 
 async function main(args: readonly string[]): Promise<void> {
@@ -16,6 +17,7 @@ async function main(args: readonly string[]): Promise<void> {
     await program(args).parseAsync();
     reportSuccess(json, process.stdout);
   } catch (error) {
+    if (args[0] === COMPLETION_ARGUMENT) return; // of a command line that is not finished
     process.exitCode = reportFailure(error, json, process);
   }
 }

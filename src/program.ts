@@ -4,8 +4,10 @@ import yargs from "yargs/yargs";
 import type { GlobalOptions } from "./cli-options.ts";
 import { addAbstraction } from "./commands/abstraction.ts";
 import { addAdopt } from "./commands/adopt.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addConfigcheck } from "./commands/configcheck.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addInit } from "./commands/init.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { durationSec } from "./commands/options.ts";
 import { addPrune } from "./commands/prune.ts";
@@ -14,6 +16,7 @@ import { addPush } from "./commands/push.ts";
 import { addRun } from "./commands/run.ts";
 import { addSnap } from "./commands/snap.ts";
 import { addStdinserver } from "./commands/stdinserver.ts";
+import { addSystemd } from "./commands/systemd.ts";
 import { addTest } from "./commands/test.ts";
 import { addVersion } from "./commands/version.ts";
 import { UsageError, ZreplRunError } from "./errors.ts";
@@ -79,6 +82,9 @@ export function program(args: readonly string[]) {
     addAbstraction,
     addMigrate,
     addAdopt,
+    addSystemd,
+    addInit,
+    addCompletion,
     addVersion,
   ];
   for (const add of commands) add(typed);

@@ -41,7 +41,8 @@ function help(command = ""): string {
 /** Commands that a help text lists, below `parent`. */
 function commandsIn(text: string, parent?: string): string[] {
   const program = parent === undefined ? "zrepl-run" : `zrepl-run ${parent}`;
-  return [...text.matchAll(new RegExp(`^ {2}${program} ([\\w-]+)`, "gm"))].map(([, name = ""]) => name);
+  const [commands = ""] = text.split(/^Examples:$/m);
+  return [...commands.matchAll(new RegExp(`^ {2}${program} ([\\w-]+)`, "gm"))].map(([, name = ""]) => name);
 }
 
 /** Long names in a help text, e.g. `--dry-run`. */
