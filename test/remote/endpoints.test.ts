@@ -228,6 +228,24 @@ describe.each([
     expect(failures.get("src/data")?.message).toContain("does not match what we received");
   });
 
+  test("hold and bookmark what another tool has transferred, as adopt asks for it", async () => {
+    const { sender, receiver, sim } = await open(`${DATA}\n+ "dst/sink/${CLIENT}/src"`);
+    const target = `dst/sink/${CLIENT}/src/data`;
+    sim.pipe(["zfs", "send", "src/data@one"], ["zfs", "recv", `${target}@one`]);
+    const [sent, received] = [await sender.list(), await receiver.list()];
+    const of = ({ filesystems }: typeof sent) => filesystems.find(({ filesystem }) => filesystem === "src/data");
+    const step = (side: typeof sent): ConfirmedStep => ({
+      ...{ filesystem: "src/data", guarantee: "guarantee_resumability" },
+      to: find(of(side)?.versions ?? [], "one"),
+    });
+    expect(await receiver.confirm([step(received)])).toEqual(new Map());
+    expect(await sender.complete([step(sent)])).toEqual(new Map());
+    expect(sim.exec(["zfs", "holds", "-H", `${target}@one`]).stdout).toContain("zrepl_last_received_J_sink");
+    expect(sim.exec(["zfs", "list", "-H", "-t", "bookmark", "-o", "name", "src/data"]).stdout).toMatch(
+      /^src\/data#zrepl_CURSOR_G_[0-9a-f]{16}_J_source$/m,
+    );
+  });
+
   test("a diverged receiver is rolled back, or set aside, but only as it was planned", async () => {
     const both = await open(DATA);
     await both.receiver.list();
