@@ -123,6 +123,10 @@ describe.skipIf(!isBuilt)("the manual pages", () => {
     expect(codes).toEqual(Object.values(EXIT).sort((a, b) => a - b));
   });
 
+  test.each(commands.filter((command) => command !== "version"))("%s has examples in its help", (command) => {
+    expect(help(command)).toMatch(/^Examples:$/m);
+  });
+
   test.each(commands)("have the values of the options of %s with choices", (command) => {
     const choices = [...help(command).matchAll(/\[choices: ([^\]]+)\]/g)].flatMap(
       ([, list = ""]) => list.match(/\w+/g) ?? [],

@@ -73,7 +73,7 @@ function addList(cli: Argv<GlobalOptions>) {
   return cli.command(
     "list",
     "List them, those that are stale or orphans with the reason",
-    (command) => withFilters(command),
+    (command) => withFilters(command).example("$0 abstraction list --job home", ""),
     async (options) => {
       const { story, filter, withInvocation } = await load(options);
       await withInvocation({ ...options, configOptional: true }, (invocation) =>
@@ -87,7 +87,7 @@ function addReleaseStale(cli: Argv<GlobalOptions>) {
   return cli.command(
     "release-stale",
     "Release what a finished replication would have released",
-    (command) => withOrphans(withFilters(command)),
+    (command) => withOrphans(withFilters(command)).example("$0 abstraction release-stale --dry-run", ""),
     async (options) => {
       const { story, filter, withInvocation } = await load(options);
       await withInvocation({ ...options, configOptional: true }, (invocation) =>
@@ -102,11 +102,13 @@ function addReleaseAll(cli: Argv<GlobalOptions>) {
     "release-all",
     "Release all of them: without common snapshots, the next replication is a full one",
     (command) =>
-      withOrphans(withFilters(command)).option("yes", {
-        type: "boolean",
-        default: false,
-        describe: "really do it",
-      }),
+      withOrphans(withFilters(command))
+        .option("yes", {
+          type: "boolean",
+          default: false,
+          describe: "really do it",
+        })
+        .example("$0 abstraction release-all --dry-run --job gone", ""),
     async (options) => {
       if (!options.yes && !options.dryRun)
         throw new UsageError(

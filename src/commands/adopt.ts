@@ -15,7 +15,8 @@ export function addAdopt(cli: Argv<GlobalOptions>) {
           nargs: 1,
           default: [] as string[],
           describe: "only this one, by its name on the sender; may be given several times",
-        }),
+        })
+        .example("$0 adopt --dry-run home", "what the next replication would start from"),
     async (options) => {
       const [{ adopt }, { selectJobs, withInvocation }] = await Promise.all([
         import("../adopt/run.ts"),

@@ -22,7 +22,9 @@ export function addConfigcheck(cli: Argv<GlobalOptions>) {
           type: "boolean",
           default: false,
           describe: "don't read the files of tls connections",
-        }),
+        })
+        .example("$0 configcheck", "all problems, or what each job does")
+        .example("$0 configcheck --format yaml", "with all defaults"),
     async ({ config, json, what, format, skipCertCheck }) => {
       const { checkConfig } = await import("../config/check.ts");
       const { env, stdout, stderr } = process;

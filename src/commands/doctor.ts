@@ -7,7 +7,7 @@ export function addDoctor(cli: Argv<GlobalOptions>) {
   return cli.command(
     "doctor [jobs..]",
     "Check what jobs need: zfs, permissions, root_fs, the other side",
-    (command) => withJobs(command),
+    (command) => withJobs(command).example("$0 doctor home", "before the first run"),
     async (options) => {
       const [{ examine }, { selectJobs, withInvocation }] = await Promise.all([
         import("../remote/doctor.ts"),

@@ -26,7 +26,7 @@ function addReplicationCursor(cli: Argv<GlobalOptions>) {
   return cli.command(
     ["replication-cursor", "replication-cursor:v1-v2"],
     "Destroy the cursors of zrepl before 0.3 where the job has its own by now",
-    (command) => command,
+    (command) => command.example("$0 migrate replication-cursor --dry-run", ""),
     async (options) => {
       const { story, withInvocation } = await load();
       await withInvocation(options, story.migrateReplicationCursor);
@@ -38,7 +38,7 @@ function addPlaceholder(cli: Argv<GlobalOptions>) {
   return cli.command(
     ["placeholder", "0.0.X:0.1:placeholder"],
     "Mark the placeholders of zrepl 0.0 as they are marked since",
-    (command) => command,
+    (command) => command.example("$0 migrate placeholder --dry-run", ""),
     async (options) => {
       const { story, withInvocation } = await load();
       await withInvocation(options, story.migratePlaceholder);
@@ -53,7 +53,8 @@ function addJobName(cli: Argv<GlobalOptions>) {
     (command) =>
       command
         .positional("old", { type: "string", demandOption: true, describe: "the job's name so far" })
-        .positional("new", { type: "string", demandOption: true, describe: "its new name" }),
+        .positional("new", { type: "string", demandOption: true, describe: "its new name" })
+        .example("$0 migrate job-name --dry-run home home_to_vault", ""),
     async (options) => {
       const [{ migrateJobName }, { withInvocation }] = await Promise.all([
         import("../migrate/job-name.ts"),
@@ -74,6 +75,7 @@ function addConfig(cli: Argv<GlobalOptions>) {
       command
         .positional("file", { type: "string", demandOption: true, describe: "the tool's config" })
         .option("from", { choices: ["sanoid"] as const, demandOption: true, describe: "the tool" })
+        .example("$0 migrate config --from sanoid /etc/sanoid/sanoid.conf", "")
         .option("syncoid", {
           type: "string",
           array: true,

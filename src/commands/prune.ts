@@ -22,7 +22,9 @@ export function addPrune(cli: Argv<GlobalOptions>) {
           type: "string",
           describe: "destroy nothing if it would be more than this: a number, or a percentage such as 20%",
           coerce: (value: string | undefined) => (value === undefined ? undefined : destroyLimit(value)),
-        }),
+        })
+        .example("$0 prune --dry-run home", "every snapshot, with the rules that keep it")
+        .example("$0 prune --side receiver --max-destroy 20% home", ""),
     async (options) => {
       const { runPrune } = await import("../work.ts");
       await runPrune(options);

@@ -24,7 +24,9 @@ export function addSnap(cli: Argv<GlobalOptions>) {
           type: "boolean",
           default: false,
           describe: "with --dry-run: run the hooks too, with ZREPL_DRYRUN=true",
-        }),
+        })
+        .example("$0 snap home", "now")
+        .example("$0 snap -q --if-due --all", "for a timer"),
     async (options) => {
       const { runSnap } = await import("../work.ts");
       await runSnap(options);

@@ -14,7 +14,8 @@ export function addStdinserver(cli: Argv<GlobalOptions>) {
           describe:
             "serve this sink or source job on an accepted tcp or tls connection (Accept=yes); its peer says who it is",
         })
-        .conflicts("client", "socket"),
+        .conflicts("client", "socket")
+        .example('command="zrepl-run stdinserver laptop",restrict ssh-ed25519 AAAA...', "in authorized_keys"),
     async ({ client, socket, config, logLevel }) => {
       const { stdinserver } = await import("../remote/stdinserver.ts");
       await stdinserver({ identity: client, socket, config, debug: logLevel === "debug" });

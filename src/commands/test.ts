@@ -35,7 +35,11 @@ function addPruneTest(cli: Argv<GlobalOptions>) {
           demandOption: true,
           describe: "file (- = stdin) from: zfs list -Hp -t snapshot -o name,guid,createtxg,creation,userrefs",
         })
-        .option("cursor", { type: "string", describe: "guid of the newest replicated snapshot" }),
+        .option("cursor", { type: "string", describe: "guid of the newest replicated snapshot" })
+        .example(
+          "zfs list -Hp -t snapshot -o name,guid,createtxg,creation,userrefs tank | $0 test prune home --side sender --snapshots -",
+          "",
+        ),
     async (options) => {
       const { testPrune } = await import("../trial/run.ts");
       await testPrune(options);
@@ -57,7 +61,8 @@ function addPlanTest(cli: Argv<GlobalOptions>) {
           type: "string",
           describe:
             "filesystem below which the receiver's copies are; default: from the config, or found by comparing names",
-        }),
+        })
+        .example("$0 test plan home --sender here.txt --receiver there.txt", ""),
     async (options) => {
       const { testPlan } = await import("../trial/run.ts");
       await testPlan(options);
@@ -74,7 +79,9 @@ function addFilesystemsTest(cli: Argv<GlobalOptions>) {
         .positional("name", { type: "string", describe: "name of the job" })
         .option("job", { type: "string", describe: "the same, as zrepl has it" })
         .option("all", { type: "boolean", default: false, describe: "all filesystems of this host" })
-        .option("input", { type: "string", describe: "this name; it need not exist" }),
+        .option("input", { type: "string", describe: "this name; it need not exist" })
+        .example("$0 test filesystems home --all", "the decision for each")
+        .example("$0 test filesystems home --input tank/home/new", ""),
     async ({ name, ...options }) => {
       const { UsageError } = await import("../errors.ts");
       const { testFilesystems } = await import("../trial/run.ts");
@@ -92,7 +99,8 @@ function addPlaceholderTest(cli: Argv<GlobalOptions>) {
     (command) =>
       command
         .option("all", { type: "boolean", default: false, describe: "all filesystems of this host" })
-        .option("dataset", { type: "string", describe: "this one" }),
+        .option("dataset", { type: "string", describe: "this one" })
+        .example("$0 test placeholder --all", ""),
     async (options) => {
       const { testPlaceholder } = await import("../trial/run.ts");
       await testPlaceholder(options);
@@ -104,7 +112,10 @@ function addResumeTokenTest(cli: Argv<GlobalOptions>) {
   return cli.command(
     ["resume-token", "decoderesumetoken"],
     "Decode the token of an interrupted receive",
-    (command) => command.option("token", { type: "string", demandOption: true, describe: "receive_resume_token" }),
+    (command) =>
+      command
+        .option("token", { type: "string", demandOption: true, describe: "receive_resume_token" })
+        .example("$0 test resume-token --token 1-bf31b879a-b8-789c…", ""),
     async (options) => {
       const { testResumeToken } = await import("../trial/run.ts");
       await testResumeToken(options);
