@@ -39,5 +39,10 @@ export async function rollbackVerified(
 export async function renameDataset(runner: Runner, from: string, to: string): Promise<void> {
   const argv = ["zfs", "rename", "-u", from, to];
   const result = await runner.run(argv);
-  if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
+  if (result.exitCode === 0) return;
+  if (!/operation not applicable to datasets of this type/.test(result.stderr)) throw new ZfsCommandError(argv, result);
+  // a volume, which has no mount that -u could leave alone
+  const plain = ["zfs", "rename", from, to];
+  const again = await runner.run(plain);
+  if (again.exitCode !== 0) throw new ZfsCommandError(plain, again);
 }
