@@ -40,6 +40,14 @@ describe("every key of the schema", () => {
     },
   );
 
+  const isTextual = ({ type, enum: values }: Shape) =>
+    values === undefined && ["string", "integer", "number"].includes(String(type));
+
+  test.each(documented.filter(({ shape }) => isTextual(shape)))("$name has an example in the manual", ({ name }) => {
+    const entries = manual.split(/^\.It Ic /m).filter((entry) => /^(\S+)/.exec(entry)?.[1]?.split(".").at(-1) === name);
+    expect(entries.some((entry) => /^Examples?:/m.test(entry.split(/^\.(?:It|El|Sh|Ss) ?/m)[0] ?? ""))).toBe(true);
+  });
+
   test.each([...new Set(keys.map(({ shape }) => shape.const).filter((type) => type !== undefined))])(
     "type %s is in the manual",
     (type) => {
