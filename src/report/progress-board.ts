@@ -2,6 +2,16 @@
 import type { StepProgress } from "./events.ts";
 import { count, formatBytes, formatDuration } from "./format.ts";
 
+/** `name: part, part, …`; the part with the highest number goes first where there is no room. */
+export interface BoardLine {
+  readonly name: string;
+  readonly parts: readonly { readonly text: string; readonly drop: number }[];
+}
+
+export function lineText({ name, parts }: BoardLine): string {
+  return `${name}: ${parts.map(({ text }) => text).join(", ")}`;
+}
+
 interface Running extends StepProgress {
   readonly sinceMs: number;
 }
@@ -40,23 +50,27 @@ export class ProgressBoard {
   }
 
   /** A line per running step; below several, or where more is to come, a line for all. */
-  lines(nowMs: number): string[] {
+  lines(nowMs: number): BoardLine[] {
     const running = [...this.#running.values()];
-    const lines = running.map((step) => progressText(step, (nowMs - step.sinceMs) / 1000));
+    const lines = running.map((step) => progressLine(step, (nowMs - step.sinceMs) / 1000));
     const isAll = running.length === 1 && this.#waiting === 0 && this.#stepsDone === 0;
     return isAll ? lines : [...lines, this.#total(running, nowMs)];
   }
 
-  #total(running: readonly Running[], nowMs: number): string {
+  #total(running: readonly Running[], nowMs: number): BoardLine {
     const steps = this.#stepsDone + running.length + this.#waiting;
     const bytes = this.#bytesDone + sum(running.map((step) => step.bytes));
     const elapsedSec = (nowMs - (this.#startMs ?? nowMs)) / 1000;
     const rate = elapsedSec > 0 ? bytes / elapsedSec : 0;
-    const parts = [`${this.#stepsDone} of ${count(steps, "step")} done`, formatBytes(bytes)];
-    if (rate > 0) parts.push(`${formatBytes(rate)}/s`);
+    const parts = [
+      { text: `${this.#stepsDone} of ${count(steps, "step")} done`, drop: 0 },
+      { text: formatBytes(bytes), drop: 2 },
+    ];
+    if (rate > 0) parts.push({ text: `${formatBytes(rate)}/s`, drop: 3 });
     const rest = this.#restBytes(running);
-    if (rate > 0 && rest !== undefined && rest > 0) parts.push(`about ${formatDuration(rest / rate)} left`);
-    return `total: ${parts.join(", ")}`;
+    if (rate > 0 && rest !== undefined && rest > 0)
+      parts.push({ text: `about ${formatDuration(rest / rate)} left`, drop: 1 });
+    return { name: "total", parts };
   }
 
   /** Sizes of steps that have not begun are not known: they count like those that have. undefined = nothing to go by. */
@@ -71,19 +85,22 @@ export class ProgressBoard {
 }
 
 /** `tank/a: step 2 of 3, 10 MiB of 1.0 GiB (1 %), 5.0 MiB/s, 3m20s left`. */
-export function progressText(progress: StepProgress, elapsedSec: number): string {
+export function progressLine(progress: StepProgress, elapsedSec: number): BoardLine {
   const { filesystem, step, steps, bytes, totalBytes } = progress;
   const rate = elapsedSec > 0 ? bytes / elapsedSec : 0;
-  const parts = [`step ${step} of ${steps}`];
-  if (totalBytes === undefined) parts.push(formatBytes(bytes));
-  else
-    parts.push(
-      `${formatBytes(Math.min(bytes, totalBytes))} of ${formatBytes(totalBytes)}${percent(bytes, totalBytes)}`,
-    );
-  if (rate > 0) parts.push(`${formatBytes(rate)}/s`);
+  const parts = [
+    { text: `step ${step} of ${steps}`, drop: 2 },
+    { text: amount(bytes, totalBytes), drop: 0 },
+  ];
+  if (rate > 0) parts.push({ text: `${formatBytes(rate)}/s`, drop: 3 });
   if (rate > 0 && totalBytes !== undefined && totalBytes > bytes)
-    parts.push(`${formatDuration((totalBytes - bytes) / rate)} left`);
-  return `${filesystem}: ${parts.join(", ")}`;
+    parts.push({ text: `${formatDuration((totalBytes - bytes) / rate)} left`, drop: 1 });
+  return { name: filesystem, parts };
+}
+
+function amount(bytes: number, totalBytes: number | undefined): string {
+  if (totalBytes === undefined) return formatBytes(bytes);
+  return `${formatBytes(Math.min(bytes, totalBytes))} of ${formatBytes(totalBytes)}${percent(bytes, totalBytes)}`;
 }
 
 function percent(bytes: number, totalBytes: number): string {

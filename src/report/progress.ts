@@ -1,7 +1,7 @@
 /** The live display on a terminal: ora's spinner with the progress board behind it. Loaded only when stderr is a terminal. */
 import ora from "ora";
 import stringWidth from "string-width";
-import type { ProgressBoard } from "./progress-board.ts";
+import { type BoardLine, lineText, type ProgressBoard } from "./progress-board.ts";
 import type { ProgressDisplay } from "./reporter.ts";
 
 /** What the spinner puts before the first line, and the indentation of the others. */
@@ -50,16 +50,33 @@ export function createProgressDisplay(
 }
 
 /** No line wraps, and no more lines than the terminal has; the last is the total. */
-export function fitLines(lines: readonly string[], { columns, rows }: { columns: number; rows: number }): string[] {
-  const room = Math.max(1, rows - 1);
+export function fitLines(
+  lines: readonly BoardLine[],
+  size: { readonly columns: number; readonly rows: number },
+): string[] {
+  const room = Math.max(1, size.rows - 1);
   const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), ...lines.slice(-1)];
-  return shown.map((line) => shorten(line, Math.max(1, columns - INDENT - 1)));
+  return shown.map((line) => fitLine(line, Math.max(1, size.columns - INDENT - 1)));
 }
 
-function shorten(line: string, width: number): string {
-  if (stringWidth(line) <= width) return line;
-  // the numbers at the end matter more than the beginning of a long name
-  let tail = line;
+/** So much of a name stays before the next part goes. */
+const NAME_WIDTH = 12;
+
+function fitLine(line: BoardLine, width: number): string {
+  const text = lineText(line);
+  const excess = stringWidth(text) - width;
+  if (excess <= 0) return text;
+  const nameWidth = stringWidth(line.name);
+  if (nameWidth - excess < Math.min(nameWidth, NAME_WIDTH) && line.parts.length > 1) {
+    const first = Math.max(...line.parts.map(({ drop }) => drop));
+    return fitLine({ ...line, parts: line.parts.filter(({ drop }) => drop !== first) }, width);
+  }
+  return shorten(text, width);
+}
+
+/** Without its beginning: the end of a name tells more. */
+function shorten(text: string, width: number): string {
+  let tail = text;
   while (stringWidth(tail) > width - 1) tail = tail.slice(1);
   return `…${tail}`;
 }

@@ -4,7 +4,7 @@ import { Chalk } from "chalk";
 import type { LogOutlet, StderrOutlet } from "../config/config.ts";
 import type { LogLevel, Reporter } from "./events.ts";
 import type { LogFormat } from "./log-format.ts";
-import { ProgressBoard } from "./progress-board.ts";
+import { lineText, ProgressBoard } from "./progress-board.ts";
 import type { RemoteOutlet } from "./remote-outlet.ts";
 import { createReporter } from "./reporter.ts";
 import { isJournal, stderrOutlet } from "./stderr-outlet.ts";
@@ -47,7 +47,7 @@ export async function createTerminalReporter(
       stderr.write(
         board
           .lines(nowMs())
-          .map((line) => `${line}\n`)
+          .map((line) => `${lineText(line)}\n`)
           .join(""),
       );
     if (display === undefined) write();

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/report/events.ts";
-import { ProgressBoard, progressText } from "../../src/report/progress-board.ts";
+import { lineText, ProgressBoard, progressLine } from "../../src/report/progress-board.ts";
 import { createReporter, type ReporterOptions } from "../../src/report/reporter.ts";
 import { stderrOutlet } from "../../src/report/stderr-outlet.ts";
 
@@ -140,7 +140,7 @@ describe("the display on a terminal", () => {
     const calls: string[] = [];
     const board = new ProgressBoard();
     const display = {
-      changed: () => calls.push(board.isIdle ? "idle" : (board.lines(0)[0] ?? "")),
+      changed: () => calls.push(board.isIdle ? "idle" : (board.lines(0).map(lineText)[0] ?? "")),
       around: (write: () => void) => {
         calls.push("(");
         write();
@@ -162,6 +162,6 @@ describe("the display on a terminal", () => {
     ${5000000} | ${4194304}   | ${2} | ${"t/a: step 1 of 2, 4.0 MiB of 4.0 MiB (100 %), 2.4 MiB/s"}
     ${0}       | ${0}         | ${1} | ${"t/a: step 1 of 2, 0 B of 0 B"}
   `("$bytes of $totalBytes after $sec s: $text", ({ bytes, totalBytes, sec, text }) => {
-    expect(progressText({ ...STEP, bytes, totalBytes }, sec)).toBe(text);
+    expect(lineText(progressLine({ ...STEP, bytes, totalBytes }, sec))).toBe(text);
   });
 });

@@ -54,7 +54,7 @@ describe.skipIf(!hasTmux)("in tmux", () => {
     tmux("resize-window", "-t", "zr", "-x", "50", "-y", "12");
     const narrow = await until(() => {
       const lines = screen();
-      return lines.some((line) => line.includes("…") && /left$/.test(line)) ? lines : undefined;
+      return lines.some((line) => /%\), [\dhms]+ left$/.test(line)) ? lines : undefined;
     });
     expect(narrow.filter((line) => /\(\d+ %\)/.test(line)).length).toBeLessThanOrEqual(1);
     expect(narrow.filter((line) => /steps done/.test(line))).toHaveLength(1);
@@ -62,19 +62,20 @@ describe.skipIf(!hasTmux)("in tmux", () => {
     tmux("resize-window", "-t", "zr", "-x", "120", "-y", "12");
     const again = await until(() => {
       const lines = screen();
-      return lines.some((line) => /⠀?.*tank\/data.*: step \d.*left$/.test(line)) ? lines : undefined;
+      return lines.some((line) => /tank\/data.*: step \d.*\/s, .*left$/.test(line)) ? lines : undefined;
     });
     expect(again.filter((line) => /steps done/.test(line))).toHaveLength(1);
   });
 });
 
 test("SIGUSR1 prints where it is, where there is no terminal, and the run goes on", async () => {
-  const running = site.run(["push", "push"]);
+  // what the test before left is resumed
+  const running = site.run(["push", "push", "--lock-wait", "30s"]);
   let stderr = "";
   running.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk;
   });
-  await until(() => (stderr.includes("sending") ? true : undefined));
+  await until(() => (/sending|resuming/.test(stderr) ? true : undefined));
   const asked = setInterval(() => running.kill("SIGUSR1"), 500);
   await until(() => (/^tank\/data.*: step 1 of 1, .*\ntotal: \d of \d steps done/m.test(stderr) ? true : undefined));
   clearInterval(asked);
