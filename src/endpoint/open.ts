@@ -1,5 +1,5 @@
 /** From a job to its two endpoints. */
-import type { Config, PullJob, PushJob, RecvOptions, SinkJob, SourceJob } from "../config/config.ts";
+import type { Config, Job, PullJob, PushJob, RecvOptions, SendOptions, SinkJob, SourceJob } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import type { ConnectOptions } from "../remote/connect.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -25,6 +25,35 @@ export interface OpenOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** How long the other side may wait for its lock. */
   readonly lockWaitSec: number;
+}
+
+const NOT_SENT: SendOptions = {
+  encrypted: false,
+  raw: false,
+  sendProperties: false,
+  backupProperties: false,
+  largeBlocks: false,
+  compressed: false,
+  embeddedData: false,
+  saved: false,
+};
+
+/**
+ * The side of a job that is on this host, to be listed and pruned by itself. A sink's has the filesystems of all its
+ * clients, each below the client's name.
+ */
+export function openOwnSide(
+  job: Job,
+  { runner, warn }: Pick<OpenOptions, "runner" | "warn">,
+): { readonly side: "sender"; readonly endpoint: Sender } | { readonly side: "receiver"; readonly endpoint: Receiver } {
+  const { name } = job;
+  if (job.type === "sink" || job.type === "pull") {
+    const { rootFs, recv } = job;
+    const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
+    return { side: "receiver", endpoint };
+  }
+  const send = job.type === "snap" ? NOT_SENT : job.send;
+  return { side: "sender", endpoint: new LocalSender({ runner, job: name, filter: job.filesystems, send, warn }) };
 }
 
 /** @throws {ZreplRunError} when the other side can't be reached, or refuses */

@@ -1,9 +1,7 @@
 /** The story of pruning: lock → observe → plan → show | execute → report, for each side by itself. */
-import type { DestroyLimit, PullJob, PushJob, SendOptions, SinkJob, SnapJob, SourceJob } from "../config/config.ts";
+import type { DestroyLimit, PullJob, PushJob, SinkJob, SnapJob, SourceJob } from "../config/config.ts";
 import type { DestroyFailure, Endpoint, FilesystemState, SideListing } from "../endpoint/endpoint.ts";
-import { LocalReceiver } from "../endpoint/local-receiver.ts";
-import { LocalSender } from "../endpoint/local-sender.ts";
-import { type Endpoints, openEndpoints } from "../endpoint/open.ts";
+import { type Endpoints, openEndpoints, openOwnSide } from "../endpoint/open.ts";
 import { FailedError, UsageError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
@@ -76,17 +74,6 @@ export async function pruneLocked(
   }
 }
 
-const NOT_SENT: SendOptions = {
-  encrypted: false,
-  raw: false,
-  sendProperties: false,
-  backupProperties: false,
-  largeBlocks: false,
-  compressed: false,
-  embeddedData: false,
-  saved: false,
-};
-
 async function planLocal(
   job: SnapJob | SinkJob | SourceJob,
   options: PruneOptions,
@@ -97,11 +84,7 @@ async function planLocal(
   const { name, type, pruning } = job;
   if (pruning === undefined)
     throw new UsageError(`job ${JSON.stringify(name)} has no pruning: its other side prunes it`);
-  const { runner } = invocation;
-  const endpoint =
-    job.type === "sink"
-      ? new LocalReceiver({ runner, job: name, rootFs: job.rootFs, clientIdentity: undefined, recv: job.recv, warn })
-      : new LocalSender({ runner, job: name, filter: job.filesystems, send: NOT_SENT, warn });
+  const { endpoint } = openOwnSide(job, { runner: invocation.runner, warn });
   const { filesystems, problems } = await endpoint.list();
   const listing = { filesystems: filesystems.filter((state) => !busy.has(clientOf(state))), problems };
   return planOneSide({

@@ -155,6 +155,7 @@ export const resumeToken: Check<ResumeToken> = object<ResumeToken>({
   fromGuid: optional(uint64),
   toName: text(512),
   bytes: integer(0, Number.MAX_SAFE_INTEGER),
+  remainingBytes: optional(integer(0, Number.MAX_SAFE_INTEGER)),
   raw: flag,
   refusal: optional(text(64 * 1024)),
 });

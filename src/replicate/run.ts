@@ -6,12 +6,12 @@ import { FailedError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import type { Event } from "../report/events.ts";
 import { count } from "../report/format.ts";
-import type { ResumeToken } from "../zfs/resume-token.ts";
 import { relativeName } from "../zfs/version.ts";
 import { describeConflict, summarizeConflict } from "./conflict.ts";
 import { type ExecuteListener, executeReplication, type FilesystemResult } from "./execute.ts";
+import { observeAndPlan, type Planned } from "./observe.ts";
 import type { OrderedStep } from "./order.ts";
-import { type FilesystemPlan, planReplication, type ReplicationPlan } from "./plan.ts";
+import type { FilesystemPlan, ReplicationPlan } from "./plan.ts";
 import { showPlan } from "./show.ts";
 
 type ReplicationJob = PushJob | PullJob;
@@ -22,7 +22,7 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
   const warn = (message: string) => reporter.emit({ event: "log", level: "warn", job: job.name, message });
   const endpoints = await openEndpoints(job, { ...invocation, warn });
   try {
-    const first = await observeAndPlan(job, endpoints, invocation, undefined);
+    const first = await observeAndPlan(job, endpoints, invocation.nowMs());
     if (first.plan.filesystems.length === 0 && first.problems.length > 0)
       throw new FailedError(first.problems.join("; "));
     for (const problem of first.problems)
@@ -32,38 +32,6 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
   } finally {
     await endpoints.close();
   }
-}
-
-interface Planned {
-  readonly plan: ReplicationPlan;
-  readonly problems: readonly string[];
-}
-
-/** `only` limits a further attempt to the filesystems that failed. */
-async function observeAndPlan(
-  job: ReplicationJob,
-  { sender, receiver }: Endpoints,
-  invocation: Invocation,
-  only: ReadonlySet<string> | undefined,
-): Promise<Planned> {
-  const [senderSide, receiverSide] = await Promise.all([sender.list(), receiver.list()]);
-  const wanted = new Set(senderSide.filesystems.map(({ filesystem }) => filesystem));
-  const tokens = new Map<string, ResumeToken | undefined>();
-  for (const { filesystem, resumeToken } of receiverSide.filesystems)
-    if (resumeToken !== undefined && wanted.has(filesystem))
-      tokens.set(filesystem, await sender.decodeToken(resumeToken));
-  const plan = planReplication({
-    sender: senderSide.filesystems,
-    receiver: receiverSide.filesystems,
-    tokens,
-    senderJob: sender.job,
-    receiverJob: receiver.job,
-    policy: { replication: job.replication, conflictResolution: job.conflictResolution },
-    setAsideSuffix: `.diverged-${new Date(invocation.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
-  });
-  const filesystems =
-    only === undefined ? plan.filesystems : plan.filesystems.filter(({ filesystem }) => only.has(filesystem));
-  return { plan: { filesystems }, problems: [...senderSide.problems, ...receiverSide.problems] };
 }
 
 /** Executes; plans and executes again what failed for a reason that may pass (`replication.retry`). */
@@ -90,7 +58,8 @@ async function attempts(
     }).catch(() => undefined);
     invocation.interrupted.throwIfAborted();
     if (invocation.timeUp.aborted) break;
-    plan = (await observeAndPlan(job, endpoints, invocation, new Set(again))).plan;
+    const { filesystems } = (await observeAndPlan(job, endpoints, invocation.nowMs())).plan;
+    plan = { filesystems: filesystems.filter(({ filesystem }) => again.includes(filesystem)) };
   }
   return report(job, first, [...results.values()], endpoints, invocation);
 }

@@ -39,7 +39,7 @@ export type DueDecision = {
   | { readonly outcome: "notDue" | "error" }
 );
 
-type Automatic = Exclude<Snapshotting, { type: "manual" }>;
+export type Automatic = Exclude<Snapshotting, { type: "manual" }>;
 
 /**
  * zrepl's sync-up rule for one invocation (§6.2 [RUN]): a round is due if no filesystem has a snapshot with the prefix, or
@@ -107,7 +107,7 @@ function decide(
  * When the round after a snapshot taken at `creationSec` is due; a snapshot that was a bit early counts for its
  * fire time.
  */
-function followingSec(snapshotting: Automatic, creationSec: number, options: DueOptions): number | undefined {
+export function followingSec(snapshotting: Automatic, creationSec: number, options: DueOptions): number | undefined {
   switch (snapshotting.type) {
     case "periodic":
       return creationSec + snapshotting.intervalSec;

@@ -1,4 +1,5 @@
 import { ParseError } from "./errors.ts";
+import { parseSendEstimate } from "./parse.ts";
 import type { Runner } from "./runner.ts";
 
 /** What a resume token says about the send that it continues (zrepl-behaviour.md §4.6). guids are decimal text. */
@@ -9,6 +10,8 @@ export interface ResumeToken {
   readonly toName: string;
   /** Bytes received so far. */
   readonly bytes: number;
+  /** About what is still to be sent; absent = unknown, e.g. where the snapshot is not. */
+  readonly remainingBytes?: number | undefined;
   readonly raw: boolean;
   /** Why the sender's encryption policy forbids to go on with it, whatever the step; absent = it does not. */
   readonly refusal?: string | undefined;
@@ -36,11 +39,13 @@ export function parseResumeToken(output: string): ResumeToken | undefined {
   const toName = fields.get("toname");
   if (toGuid === undefined || toName === undefined) throw new ParseError("zfs send -nvP -t", output);
   const fromGuid = fields.get("fromguid");
+  const remainingBytes = parseSendEstimate(output);
   return {
     toGuid: BigInt(toGuid).toString(),
     fromGuid: fromGuid === undefined ? undefined : BigInt(fromGuid).toString(),
     toName,
     bytes: Number(fields.get("bytes") ?? 0),
+    ...(remainingBytes === undefined ? {} : { remainingBytes }),
     raw: /^(1|t|true)$/i.test(fields.get("rawok") ?? ""),
   };
 }

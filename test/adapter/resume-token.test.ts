@@ -10,10 +10,10 @@ const SECRET2 = BigInt("0x224be19eadb03d6d").toString();
 
 test.each`
   recorded                 | token
-  ${"token-full"}          | ${{ toGuid: S1, fromGuid: undefined, toName: "src/with space@s1", bytes: 0x161dc0, raw: false }}
-  ${"token-inc"}           | ${{ toGuid: S2, fromGuid: S1, toName: "src/with space@s2", bytes: 0x121800, raw: false }}
-  ${"token-raw"}           | ${{ toGuid: SECRET2, fromGuid: SECRET1, toName: "src/secret@s2", bytes: 0x121b3c, raw: true }}
-  ${"token-rawfull"}       | ${{ toGuid: SECRET2, fromGuid: undefined, toName: "src/secret@s2", bytes: 0x121e74, raw: true }}
+  ${"token-full"}          | ${{ toGuid: S1, fromGuid: undefined, toName: "src/with space@s1", bytes: 0x161dc0, remainingBytes: 1_584_440, raw: false }}
+  ${"token-inc"}           | ${{ toGuid: S2, fromGuid: S1, toName: "src/with space@s2", bytes: 0x121800, remainingBytes: 924_144, raw: false }}
+  ${"token-raw"}           | ${{ toGuid: SECRET2, fromGuid: SECRET1, toName: "src/secret@s2", bytes: 0x121b3c, remainingBytes: 960_180, raw: true }}
+  ${"token-rawfull"}       | ${{ toGuid: SECRET2, fromGuid: undefined, toName: "src/secret@s2", bytes: 0x121e74, remainingBytes: 1_229_036, raw: true }}
   ${"token-snapshot-gone"} | ${{ toGuid: SECRET2, fromGuid: undefined, toName: "src/secret@s2", bytes: 0x121e74, raw: true }}
   ${"token-corrupt"}       | ${undefined}
 `("$recorded is $token", ({ recorded, token }) => {
