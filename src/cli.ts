@@ -8,7 +8,7 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(versionText());
     return;
   }
-  const [{ program }, { reportFailure, reportSuccess }] = await Promise.all([
+  const [{ commandOf, program }, { reportAlarm, reportFailure, reportSuccess }] = await Promise.all([
     import("./program.ts"),
     import("./report-failure.ts"),
   ]);
@@ -18,7 +18,8 @@ async function main(args: readonly string[]): Promise<void> {
     reportSuccess(json, process.stdout);
   } catch (error) {
     if (args[0] === COMPLETION_ARGUMENT) return; // of a command line that is not finished
-    process.exitCode = reportFailure(error, json, process);
+    process.exitCode =
+      commandOf(args) === "monitor" ? reportAlarm(error, json, process.stdout) : reportFailure(error, json, process);
   }
 }
 

@@ -67,6 +67,16 @@ export class LockedError extends ZreplRunError {
   readonly exitCode = EXIT.locked;
 }
 
+/** `monitor` has found something, or nothing at all; its exit code is a plug-in's. `message` is the plug-in's output. */
+export class MonitorAlarm extends ZreplRunError {
+  readonly exitCode: 1 | 2 | 3;
+
+  constructor(message: string, exitCode: 1 | 2 | 3) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 /** SIGINT or SIGTERM, after all children have ended. */
 export class InterruptedError extends ZreplRunError {
   readonly exitCode: ExitCode;

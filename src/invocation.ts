@@ -2,6 +2,7 @@
  * What one invocation is made of: config, the door to processes, where events go, and what ends it early. Commands make
  * one and hand it to a story.
  */
+import type { ActivityRecorder } from "./activity.ts";
 import type { GlobalOptions } from "./cli-options.ts";
 import type { Config, Job } from "./config/config.ts";
 import { FailedError, InterruptedError, NoConfigError, UsageError } from "./errors.ts";
@@ -25,6 +26,8 @@ export interface Invocation {
   readonly nowMs: () => number;
   /** The command line, for whoever finds our lock. */
   readonly command: string;
+  /** Shows other invocations what this one is at; absent = it does not. */
+  readonly activity?: ActivityRecorder;
   /** Of this process, for hooks; absent = empty. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -54,10 +57,11 @@ export async function withInvocation<T>(
   options: InvocationOptions,
   body: (invocation: Invocation) => Promise<T>,
 ): Promise<T> {
-  const [{ loadConfig }, { createRunner }, { createTerminalReporter }] = await Promise.all([
+  const [{ loadConfig }, { createRunner }, { createTerminalReporter }, { ActivityRecorder }] = await Promise.all([
     import("./config/load.ts"),
     import("./zfs/runner.ts"),
     import("./report/terminal.ts"),
+    import("./activity.ts"),
   ]);
   const { env } = process;
   const config = await loadConfig({ file: options.config, env }).catch((error: unknown) => {
@@ -65,10 +69,12 @@ export async function withInvocation<T>(
       return loadConfig({ file: "/dev/null", env });
     throw error;
   });
-  const { reporter, close } = await createTerminalReporter({
+  const { reporter: terminal, close } = await createTerminalReporter({
     ...{ ...options, env },
     logging: config.global.logging ?? [],
   });
+  const activity = new ActivityRecorder(() => Date.now());
+  const reporter = activity.listenTo(terminal);
   const command = ["zrepl-run", ...process.argv.slice(2)].join(" ");
   const { dryRun } = options;
   reporter.emit({ event: "start", v: CONTRACT, version, command, dryRun, time: new Date().toISOString() });
@@ -91,6 +97,7 @@ export async function withInvocation<T>(
       config,
       runner,
       reporter,
+      activity,
       dryRun,
       lockWaitSec: options.lockWait,
       interrupted: interrupt.signal,

@@ -1,3 +1,4 @@
+import type { WorkKind } from "./activity.ts";
 import type { Config } from "./config/config.ts";
 import type { Invocation } from "./invocation.ts";
 import { withLock } from "./lock.ts";
@@ -8,12 +9,20 @@ import { withLock } from "./lock.ts";
  * @throws {LockedError} when another invocation holds it
  */
 export function withJobLock<T>(
-  kind: "job" | "snap",
+  kind: WorkKind,
   job: string,
   invocation: Invocation,
   body: () => Promise<T>,
 ): Promise<T> {
-  return withLocks([`${kind}-${job}`], invocation, body);
+  const { lockDir } = invocation.config.global;
+  return withLocks([`${kind}-${job}`], invocation, async () => {
+    const end = invocation.dryRun ? undefined : invocation.activity?.begin(lockDir, kind, job);
+    try {
+      return await body();
+    } finally {
+      end?.();
+    }
+  });
 }
 
 /** The same under several locks, which are taken in the given order. */

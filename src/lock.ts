@@ -56,7 +56,8 @@ export function lockOwner(lock: Pick<LockOptions, "dir" | "name">): LockOwner | 
   return owner === undefined || isProvablyDead(owner, heartbeatAgeSec(path)) ? undefined : owner;
 }
 
-function lockPath({ dir, name }: Pick<LockOptions, "dir" | "name">): string {
+/** The directory that is a lock while it exists. */
+export function lockPath({ dir, name }: Pick<LockOptions, "dir" | "name">): string {
   return join(dir, `${name.replaceAll(/[^\w.:-]/g, "_")}.lock`);
 }
 

@@ -9,12 +9,15 @@ import { addConfigcheck } from "./commands/configcheck.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addInit } from "./commands/init.ts";
 import { addMigrate } from "./commands/migrate.ts";
+import { addMonitor } from "./commands/monitor.ts";
 import { durationSec } from "./commands/options.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addPull } from "./commands/pull.ts";
 import { addPush } from "./commands/push.ts";
+import { addReport } from "./commands/report.ts";
 import { addRun } from "./commands/run.ts";
 import { addSnap } from "./commands/snap.ts";
+import { addStatus } from "./commands/status.ts";
 import { addStdinserver } from "./commands/stdinserver.ts";
 import { addSystemd } from "./commands/systemd.ts";
 import { addTest } from "./commands/test.ts";
@@ -75,6 +78,9 @@ export function program(args: readonly string[]) {
     addPush,
     addPull,
     addPrune,
+    addStatus,
+    addReport,
+    addMonitor,
     addConfigcheck,
     addStdinserver,
     addDoctor,
@@ -98,4 +104,10 @@ export function program(args: readonly string[]) {
       // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message
       throw error instanceof ZreplRunError || !message ? error : new UsageError(message, { hint: HELP });
     });
+}
+
+/** The command of a command line that may be wrong. */
+export function commandOf(args: readonly string[]): string | undefined {
+  const takesValue = /^(?:-c|--(?:config|log-level|log-format|lock-wait))$/;
+  return args.find((arg, i) => !arg.startsWith("-") && !takesValue.test(args[i - 1] ?? ""));
 }

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { inspect } from "node:util";
-import { ConfigError, EXIT, type ExitCode, ZreplRunError } from "./errors.ts";
+import { ConfigError, EXIT, type ExitCode, InterruptedError, MonitorAlarm, ZreplRunError } from "./errors.ts";
 import { CONTRACT, type Event } from "./report/events.ts";
 import { processTally } from "./report/tally.ts";
 
@@ -15,6 +15,20 @@ export function reportFailure(
   else stderr.write(`zrepl-run: internal error, please report\n${inspect(error)}\n`);
   const exitCode = exitCodeOf(error);
   if (json) writeEnd(stdout, exitCode, whyOf(error));
+  return exitCode;
+}
+
+/**
+ * The same for `monitor`, whose output is a plug-in's: what it can't tell is UNKNOWN, 3, whatever the reason is.
+ */
+export function reportAlarm(error: unknown, json: boolean, stdout: Writable): ExitCode {
+  const isAlarm = error instanceof MonitorAlarm;
+  const exitCode = isAlarm || error instanceof InterruptedError ? error.exitCode : EXIT.partial;
+  const { error: message, hint } = whyOf(error);
+  const lines = hint === undefined ? message : `${message}\n${hint}`;
+  const text = isAlarm ? message : `UNKNOWN: ${lines.replaceAll("|", "/")}`;
+  if (json) writeEnd(stdout, exitCode, { error: text });
+  else stdout.write(`${text}\n`);
   return exitCode;
 }
 

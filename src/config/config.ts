@@ -185,6 +185,25 @@ export interface BothPruning extends PruneGuards {
   readonly vanished?: "keep" | "prune";
 }
 
+/** Extension: a value above `warn` is a warning, above `crit` is critical; at least one of them is there. */
+export interface Threshold {
+  readonly warn?: number;
+  readonly crit?: number;
+}
+
+/** Extension: what `monitor` compares with, unless its command line says otherwise; absent = not compared. */
+export interface Monitoring {
+  /** Age of each filesystem's newest snapshot, on each side. */
+  readonly newestSec?: Threshold;
+  readonly oldestSec?: Threshold;
+  /** From the newest replicated snapshot to the newest one. */
+  readonly lagSec?: Threshold;
+  /** Snapshots of each filesystem, on each side. */
+  readonly count?: Threshold;
+  /** Age of a snapshot with a hold that a run has left behind. */
+  readonly staleHoldSec?: number;
+}
+
 export type Connect =
   | { readonly type: "tcp"; readonly address: string; readonly dialTimeoutSec: number; readonly keepAliveSec?: number }
   | {
@@ -239,6 +258,7 @@ export type Serve =
 export interface SnapJob {
   readonly type: "snap";
   readonly name: string;
+  readonly monitoring?: Monitoring;
   readonly filesystems: FilesystemFilter;
   readonly snapshotting: Snapshotting;
   readonly pruning: LocalPruning;
@@ -247,6 +267,7 @@ export interface SnapJob {
 export interface PushJob {
   readonly type: "push";
   readonly name: string;
+  readonly monitoring?: Monitoring;
   readonly connect: Connect;
   readonly filesystems: FilesystemFilter;
   readonly send: SendOptions;
@@ -259,6 +280,7 @@ export interface PushJob {
 export interface PullJob {
   readonly type: "pull";
   readonly name: string;
+  readonly monitoring?: Monitoring;
   readonly connect: Connect;
   readonly rootFs: string;
   /** `manual`, or seconds between pulls (for the timer generator only). */
@@ -280,6 +302,7 @@ export interface Permissions {
 export interface SinkJob {
   readonly type: "sink";
   readonly name: string;
+  readonly monitoring?: Monitoring;
   readonly serve: Serve;
   /** The loader always sets it; absent = everything. */
   readonly permissions?: Permissions;
@@ -294,6 +317,7 @@ export interface SinkJob {
 export interface SourceJob {
   readonly type: "source";
   readonly name: string;
+  readonly monitoring?: Monitoring;
   readonly serve: Serve;
   /** The loader always sets it; absent = everything. */
   readonly permissions?: Permissions;

@@ -1,8 +1,9 @@
 import type { RawJob, RawPullJob, RawPushJob } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
-import type { Job } from "./config.ts";
+import type { Job, Monitoring } from "./config.ts";
 import { parsePositiveDurationOrManual } from "./grammar/duration.ts";
 import type { Site } from "./site.ts";
+import { toMonitoring } from "./to-monitoring.ts";
 import { toConflictResolution, toRecv, toReplication, toSend } from "./to-options.ts";
 import { toBothPruning, toLocalPruning } from "./to-pruning.ts";
 import { toSelection, toSnapshotting } from "./to-snapshotting.ts";
@@ -15,6 +16,7 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
+        ...monitoringOf(raw, site),
         filesystems: toSelection(raw, site),
         snapshotting: toSnapshotting(raw.snapshotting, site.at("snapshotting")),
         pruning: toLocalPruning(raw.pruning, site.at("pruning"), raw.type),
@@ -23,6 +25,7 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
+        ...monitoringOf(raw, site),
         filesystems: toSelection(raw, site),
         send: toSend(raw.send),
         snapshotting: toSnapshotting(raw.snapshotting, site.at("snapshotting")),
@@ -32,6 +35,7 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
+        ...monitoringOf(raw, site),
         rootFs: raw.root_fs,
         interval: parsePositiveDurationOrManual(raw.interval),
         recv: toRecv(raw.recv, site.at("recv")),
@@ -41,6 +45,7 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
+        ...monitoringOf(raw, site),
         serve: toServe(raw.serve, site.at("serve")),
         permissions: { ...raw.permissions, send: false },
         ...(raw.max_filesystems === 0 ? {} : { maxFilesystems: raw.max_filesystems }),
@@ -52,6 +57,7 @@ export function toJob(raw: RawJob, site: Site): Job {
       return {
         type: raw.type,
         name: raw.name,
+        ...monitoringOf(raw, site),
         serve: toServe(raw.serve, site.at("serve")),
         permissions: { ...raw.permissions, receive: false },
         filesystems: toSelection(raw, site),
@@ -62,6 +68,10 @@ export function toJob(raw: RawJob, site: Site): Job {
     default:
       return unreachable(raw);
   }
+}
+
+function monitoringOf(raw: RawJob, site: Site): { readonly monitoring?: Monitoring } {
+  return raw.monitoring === undefined ? {} : { monitoring: toMonitoring(raw.monitoring, site.at("monitoring")) };
 }
 
 function toActive(raw: RawPushJob | RawPullJob, site: Site) {

@@ -45,6 +45,7 @@ async function attempts(
   const results = new Map<string, FilesystemResult>();
   let { plan } = first;
   for (let attempt = 1; ; attempt++) {
+    invocation.reporter.planned?.(job.name, countSteps(plan));
     for (const result of await execute(job, plan, endpoints, invocation)) {
       const stepsDone = result.stepsDone + (results.get(result.filesystem)?.stepsDone ?? 0);
       results.set(result.filesystem, { ...result, stepsDone });
@@ -101,6 +102,10 @@ function identify(job: string, { step, index, count: steps }: OrderedStep) {
   const from = step.from === undefined ? {} : { from: relativeName(step.from) };
   const kind = step.from === undefined ? ("full" as const) : ("incremental" as const);
   return { job, filesystem: step.filesystem, kind, ...from, to: relativeName(step.to), step: index + 1, steps };
+}
+
+function countSteps({ filesystems }: ReplicationPlan): number {
+  return filesystems.reduce((sum, plan) => sum + (plan.outcome === "steps" ? plan.steps.length : 0), 0);
 }
 
 function isTemporary(error: Error | undefined): boolean {

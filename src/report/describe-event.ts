@@ -91,6 +91,9 @@ export function describeEvent(event: Event): Described {
     case "plannedConflict":
     case "plannedPrune":
     case "plannedPruneFilesystem":
+    case "filesystemStatus":
+    case "jobStatus":
+    case "monitorResult":
       return {};
     case "abstraction":
       return describeAbstractionEvent(event);

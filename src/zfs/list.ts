@@ -154,6 +154,33 @@ export async function listWrittenSince(
   return written;
 }
 
+export interface SnapshotSizes {
+  /** Bytes new since the snapshot before it. */
+  readonly writtenBytes: number;
+  /** Bytes of the whole snapshot. */
+  readonly referencedBytes: number;
+}
+
+/** Sizes of the given snapshots (`fs@name`); those that are gone are absent. */
+export async function listSnapshotSizes(
+  runner: Runner,
+  snapshots: readonly string[],
+): Promise<Map<string, SnapshotSizes>> {
+  const sizes = new Map<string, SnapshotSizes>();
+  for (const chunk of chunkArguments(snapshots)) {
+    const argv = ["zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,written,referenced", "--", ...chunk];
+    const result = await runner.run(argv);
+    const others = result.stderr.split("\n").filter((line) => line !== "" && !/does not exist$/.test(line));
+    if (others.length > 0) throw new ZfsCommandError(argv, result);
+    for (const line of result.stdout.split("\n")) {
+      const [name = "", written = "", referenced = ""] = line.split("\t");
+      if (/^\d+$/.test(written) && /^\d+$/.test(referenced))
+        sizes.set(name, { writtenBytes: Number(written), referencedBytes: Number(referenced) });
+    }
+  }
+  return sizes;
+}
+
 /** Writes out what is still in memory, so that `written` counts it. Not allowed to everybody, and only an improvement. */
 export async function syncPools(runner: Runner, pools: readonly string[]): Promise<void> {
   if (pools.length > 0) await runner.run(["zpool", "sync", ...pools]);

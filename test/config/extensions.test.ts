@@ -123,3 +123,32 @@ describe("hooks", () => {
     expect((await problemsOf(load(text.replace("a:b", "ab")))).join()).toContain("must contain a colon");
   });
 });
+
+describe("monitoring", () => {
+  const withIt = (monitoring: string) => job("sink", `monitoring: {${monitoring}}`);
+
+  test("thresholds", async () => {
+    const all = "newest: {warn: 2h, crit: 6h}, oldest: {crit: 1w}, lag: {warn: 1d}, count: {warn: 5}, stale_hold: 2d";
+    expect(await first(withIt(all))).toMatchObject({
+      monitoring: {
+        newestSec: { warn: 7200, crit: 21_600 },
+        oldestSec: { crit: 604_800 },
+        lagSec: { warn: 86_400 },
+        count: { warn: 5 },
+        staleHoldSec: 172_800,
+      },
+    });
+    expect(await first(job("sink", ""))).not.toHaveProperty("monitoring");
+  });
+
+  test.each`
+    monitoring                        | problem
+    ${"newest: {}"}                   | ${"jobs[0].monitoring.newest: needs warn, crit or both"}
+    ${"newest: {warn: 2h, crit: 1h}"} | ${"jobs[0].monitoring.newest.crit: must not be less than warn"}
+    ${"count: {warn: 2h}"}            | ${"jobs[0].monitoring.count.warn"}
+    ${"newest: 2h"}                   | ${"jobs[0].monitoring.newest"}
+    ${"latest: {warn: 2h}"}           | ${"latest"}
+  `("$monitoring: $problem", async ({ monitoring, problem }) => {
+    expect((await problemsOf(load(withIt(monitoring)))).join("\n")).toContain(problem);
+  });
+});

@@ -5,6 +5,7 @@ import { eventsSchema, validEvent } from "./event-schema.ts";
 const STEP = { job: "j", filesystem: "t/a", kind: "incremental", from: "#a", to: "@b", step: 1, steps: 2 } as const;
 const PRUNED = { job: "j", side: "sender", filesystem: "t", name: "a", guid: "18446744073709551615" } as const;
 const TIME = "2026-11-21T13:00:00.250Z";
+const VERSION = { name: "a", guid: "1", creationSec: 1 };
 const counts = {
   ...{ filesystemsDone: 1, filesystemsFailed: 0, snapshotsTaken: 1, stepsDone: 1, bytesReplicated: 2 ** 52 },
   ...{ snapshotsDestroyed: 0, warnings: 0, errors: 0 },
@@ -51,6 +52,29 @@ const EVENTS: { readonly [K in Event["event"]]: Required<Extract<Event, { event:
   },
   phaseDone: { event: "phaseDone", job: "j", phase: "prune", side: "receiver", done: 1, failed: 0, summary: "s" },
   checked: { event: "checked", job: "j", check: "zfs", status: "fail", detail: "d", remedy: "r" },
+  filesystemStatus: {
+    ...{ event: "filesystemStatus", job: "j", filesystem: "t", health: "failed", problem: "p", explanation: ["e"] },
+    ...{ sender: { snapshots: 1, newest: VERSION, oldest: VERSION }, receiver: { snapshots: 0 } },
+    ...{ replicated: { ...VERSION, by: "cursor" }, lag: { snapshots: 1, seconds: 60, bytes: 5 }, nextDueSec: 9 },
+    interrupted: { to: "b", token: "1-a", bytes: 3, totalBytes: 9, deadReason: "r" },
+    holds: [{ side: "sender", snapshot: "a", creationSec: 1, tag: "t", kind: "step", isNeeded: false }],
+    days: "bsr.",
+  },
+  jobStatus: {
+    ...{ event: "jobStatus", job: "j", type: "push", health: "behind", summary: "s", problems: ["p"], nextDueSec: 9 },
+    counts: { failed: 0, warning: 0, unknown: 0, behind: 1, running: 0, ok: 1, total: 2 },
+    running: [
+      {
+        ...{ pid: 1, command: "c", sinceSec: 1, phase: "replicate", stepsDone: 1, steps: 7 },
+        current: [{ filesystem: "t", to: "@b", bytes: 1, totalBytes: 2 }],
+      },
+    ],
+  },
+  monitorResult: {
+    ...{ event: "monitorResult", state: "WARNING", exitCode: 1 },
+    findings: [{ state: "WARNING", job: "j", filesystem: "t", message: "m" }],
+    metrics: [{ label: "l", value: 1.5, unit: "s", warn: 1, crit: 2 }],
+  },
   jobDone: { event: "jobDone", job: "j", exitCode: 3, seconds: 1, error: "e", hint: "h" },
   config: { event: "config", part: "jobs", value: [{}] },
   version: { event: "version", version: "0.1.0", node: "v20.0.0", platform: "linux-x64" },

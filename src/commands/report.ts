@@ -1,0 +1,23 @@
+import type { Argv } from "yargs";
+import type { GlobalOptions } from "../cli-options.ts";
+
+/** Adds `zrepl-run report`; the work is in src/status/report.ts. */
+export function addReport(cli: Argv<GlobalOptions>) {
+  return cli.command(
+    "report [jobs..]",
+    "Write what status shows as one page to look at in a browser",
+    (command) =>
+      command
+        .positional("jobs", {
+          type: "string",
+          array: true,
+          default: [] as string[],
+          describe: "names of jobs; none = all",
+        })
+        .option("html", { type: "string", demandOption: true, describe: "the file to write" }),
+    async (options) => {
+      const { report } = await import("../status/report.ts");
+      await report(options);
+    },
+  );
+}

@@ -1,0 +1,27 @@
+import type { Argv } from "yargs";
+import type { GlobalOptions } from "../cli-options.ts";
+
+/** Adds `zrepl-run status`; the work is in src/status. */
+export function addStatus(cli: Argv<GlobalOptions>) {
+  return cli.command(
+    "status [jobs..]",
+    "Show what is on disk: per filesystem the newest snapshot, what is replicated, what is wrong",
+    (command) =>
+      command
+        .positional("jobs", {
+          type: "string",
+          array: true,
+          default: [] as string[],
+          describe: "names of jobs; none = all",
+        })
+        .option("watch", {
+          type: "boolean",
+          default: false,
+          describe: "look again every 2 seconds; q or Ctrl-C ends it",
+        }),
+    async (options) => {
+      const { runStatus } = await import("../status/run.ts");
+      await runStatus(options);
+    },
+  );
+}
