@@ -23,7 +23,9 @@ export function addMonitor(cli: Argv<GlobalOptions>) {
         .option("side", {
           choices: ["sender", "receiver"] as const,
           describe: "only this side; the other is not asked",
-        }),
+        })
+        .example("$0 monitor --newest 2h,6h --lag 3h,1d home", "as Nagios calls it")
+        .example("$0 monitor --newest 1d,3d backups", "on a backup server, for all clients of a sink"),
     async (options) => {
       const { monitor } = await import("../status/monitor.ts");
       await monitor(options);

@@ -14,7 +14,8 @@ export function addReport(cli: Argv<GlobalOptions>) {
           default: [] as string[],
           describe: "names of jobs; none = all",
         })
-        .option("html", { type: "string", demandOption: true, describe: "the file to write" }),
+        .option("html", { type: "string", demandOption: true, describe: "the file to write" })
+        .example("$0 report --html /var/www/backups.html", "a page of all jobs"),
     async (options) => {
       const { report } = await import("../status/report.ts");
       await report(options);

@@ -18,7 +18,9 @@ export function addStatus(cli: Argv<GlobalOptions>) {
           type: "boolean",
           default: false,
           describe: "look again every 2 seconds; q or Ctrl-C ends it",
-        }),
+        })
+        .example("$0 status -q", "what needs attention")
+        .example("$0 status --watch home", "follow a run that a timer has started"),
     async (options) => {
       const { runStatus } = await import("../status/run.ts");
       await runStatus(options);
