@@ -1,6 +1,7 @@
 /** What the working commands do: the stories of the named jobs, one job after the other, and the exit they come to. */
 import type { Job, PullJob, PushJob, SnapJob, SourceJob } from "./config/config.ts";
 import { daemonWarnings } from "./config/zrepl-daemon.ts";
+import { rememberingRunner } from "./endpoint/remember.ts";
 import { EXIT, type ExitCode, type ZreplRunError } from "./errors.ts";
 import { withReplicationHooks } from "./hooks/replication.ts";
 import { type Invocation, type InvocationOptions, type PhaseResult, selectJobs, withInvocation } from "./invocation.ts";
@@ -56,8 +57,14 @@ const RUN_SLACK_SEC = 10;
 /** `run`: snapshot if due → replicate → prune, pruning also after a failed replication. @throws as `forEachJob` */
 export function runCycle(options: JobOptions): Promise<void> {
   return withJobsOf("run", options, ["snap", "push", "pull", "source"], (job, invocation) =>
-    withJobLock("job", job.name, invocation, () => cycle(job, invocation)),
+    withJobLock("job", job.name, invocation, () => cycle(job, withMemory(job, invocation))),
   );
+}
+
+/** The phases share what they see, unless hooks between them may change it. */
+function withMemory(job: Job, invocation: Invocation): Invocation {
+  const hasHooks = (job.type === "push" || job.type === "pull") && (job.replication.hooks ?? []).length > 0;
+  return hasHooks ? invocation : { ...invocation, runner: rememberingRunner(invocation.runner) };
 }
 
 async function cycle(job: SnapJob | PushJob | PullJob | SourceJob, invocation: Invocation): Promise<PhaseResult[]> {

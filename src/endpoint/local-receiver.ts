@@ -27,6 +27,7 @@ import type {
 import { missingPools } from "./missing-pool.ts";
 import { type ObservedFilesystem, observe } from "./observe.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
+import { observeOnce } from "./remember.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
 import { applicableProperties } from "./zvol-properties.ts";
 
@@ -68,7 +69,8 @@ export class LocalReceiver implements Receiver {
   }
 
   async list(): Promise<SideListing> {
-    const observed = await observe(this.#options.runner, { roots: [this.#root] }, () => true);
+    const { runner } = this.#options;
+    const observed = await observeOnce(runner, this.#root, () => observe(runner, { roots: [this.#root] }, () => true));
     if (observed.missingRoots.length > 0) await this.#requireRootFs();
     const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
