@@ -15,6 +15,7 @@ import { addPrune } from "./commands/prune.ts";
 import { addPull } from "./commands/pull.ts";
 import { addPush } from "./commands/push.ts";
 import { addReport } from "./commands/report.ts";
+import { addRestore } from "./commands/restore.ts";
 import { addRun } from "./commands/run.ts";
 import { addSnap } from "./commands/snap.ts";
 import { addStatus } from "./commands/status.ts";
@@ -78,6 +79,7 @@ export function program(args: readonly string[]) {
     addPush,
     addPull,
     addPrune,
+    addRestore,
     addStatus,
     addReport,
     addMonitor,

@@ -47,7 +47,7 @@ export function toJob(raw: RawJob, site: Site): Job {
         name: raw.name,
         ...monitoringOf(raw, site),
         serve: toServe(raw.serve, site.at("serve")),
-        permissions: { ...raw.permissions, send: false },
+        permissions: raw.permissions,
         ...(raw.max_filesystems === 0 ? {} : { maxFilesystems: raw.max_filesystems }),
         rootFs: raw.root_fs,
         recv: toRecv(raw.recv, site.at("recv")),

@@ -6,7 +6,7 @@ import { ZfsCommandError } from "../zfs/errors.ts";
 import { poolOf } from "../zfs/name.ts";
 import { parseSendEstimate } from "../zfs/parse.ts";
 import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
-import type { CommandResult, Runner } from "../zfs/runner.ts";
+import type { Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
 import { destroyVerified, reclaimableBytes } from "./destroy.ts";
 import type {
@@ -19,11 +19,11 @@ import type {
   Sender,
   SideListing,
   StepRequest,
-  StreamFailure,
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
 import type { ObservedFilesystem } from "./observe.ts";
 import { observeSelected } from "./select.ts";
+import { judgeSend } from "./send-failure.ts";
 import { encryptionRefusal, resumeTokenProblem, tokenPolicyProblem, versionProblem } from "./send-rules.ts";
 import { StepProtection } from "./step-protection.ts";
 
@@ -168,36 +168,4 @@ function stateOf(found: ObservedFilesystem, send: SendOptions): FilesystemState 
       return found.versions;
     },
   };
-}
-
-function judgeSend(argv: readonly string[], filesystem: string, result: CommandResult): StreamFailure | undefined {
-  if (result.exitCode === 0) return undefined;
-  const error = new ZfsCommandError(
-    argv,
-    { ...result, stderr: withoutProgress(result.stderr) },
-    sendHint(filesystem, result.stderr),
-  );
-  const brokenPipe = result.signal === "SIGPIPE" || /Broken pipe|Connection reset by peer/.test(result.stderr);
-  return { error, cause: brokenPipe ? "peer" : "own" };
-}
-
-function sendHint(filesystem: string, stderr: string): { hint: string } | undefined {
-  if (/dataset key must be loaded/.test(stderr))
-    return {
-      hint: `load the key on the sender (zfs load-key), or send ${filesystem} as it is, encrypted (send.encrypted: true): that needs no key`,
-    };
-  if (/may not be sent with properties without the raw flag/.test(stderr))
-    return {
-      hint: "encrypted filesystems go with properties only as they are, encrypted (send.encrypted: true); else set send_properties: false",
-    };
-  return undefined;
-}
-
-/** `zfs send -vP` mixes sizes and progress into stderr; the reason is in what remains. */
-function withoutProgress(stderr: string): string {
-  const progress = /^(?:\d\d:\d\d:\d\d\t|full\t|incremental\t|size\t|\t\S+ = |resume token contents:|nvlist version:)/;
-  return stderr
-    .split("\n")
-    .filter((line) => !progress.test(line))
-    .join("\n");
 }

@@ -100,7 +100,7 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
   return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
 }
 
-function remoteOptions(
+export function remoteOptions(
   job: PushJob | PullJob,
   { config, env = {}, interrupted, lockWaitSec, warn }: OpenOptions,
 ): ConnectOptions {

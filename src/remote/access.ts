@@ -16,8 +16,9 @@ export type Entrance =
  * The job that serves the client in the role that it asks for.
  * @throws {FailedError} when there is none, or more than one
  */
-export function findJob(config: Config, entrance: Entrance, role: Hello["role"]): PassiveJob {
+export function findJob(config: Config, entrance: Entrance, asked: Hello["role"]): PassiveJob {
   const { identity } = entrance;
+  const role = asked === "restore" ? "sink" : asked;
   const candidates = entrance.kind === "socket" ? [entrance.job] : config.jobs.filter((job) => serves(job, identity));
   const jobs = candidates.filter((job): job is PassiveJob => job.type === role);
   const [job] = jobs;
@@ -41,7 +42,7 @@ interface Rule {
   readonly permission: Permission;
   /** Whether it changes something: then the client's lock is needed. */
   readonly changes: boolean;
-  readonly roles: readonly Hello["role"][];
+  readonly roles: readonly ("sink" | "source")[];
 }
 
 /** What each question needs. */
@@ -64,7 +65,7 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   lock: { permission: "list", changes: true, roles: ["sink", "source"] },
 };
 
-/** What a job lets its clients do. */
+/** What a job lets its clients do; reading what a sink has is a permission of its own. */
 export function permissionsOf({ type, permissions }: PassiveJob): Permissions {
   return permissions ?? { receive: type === "sink", send: type === "source", list: true, prune: true };
 }

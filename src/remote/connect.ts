@@ -43,6 +43,11 @@ export function connectSender(connect: Connect, options: ConnectOptions): Promis
   return openRemote(connect, "source", options, (remote) => new RemoteSender(remote));
 }
 
+/** A sink as the sender of what it has of us. @throws {ConnectError | ProtocolError | RemoteError} */
+export function connectReplicas(connect: Connect, options: ConnectOptions): Promise<Remote<RemoteSender>> {
+  return openRemote(connect, "restore", options, (remote) => new RemoteSender(remote));
+}
+
 async function openRemote<T>(
   connect: Connect,
   role: Hello["role"],

@@ -19,8 +19,8 @@ import {
 
 /** What the active side says of itself. */
 export interface Hello {
-  /** Which of the other side's jobs is wanted. */
-  readonly role: "sink" | "source";
+  /** Which of the other side's jobs is wanted; `restore`: a sink, to send back what it has of us. */
+  readonly role: "sink" | "source" | "restore";
   /** Random, the same on all connections of one session. */
   readonly session: string;
   /** Which job on which host this is: a new session of the same driver means that its former one is dead. */

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
 import { LocalSender } from "../endpoint/local-sender.ts";
+import { ReplicaSender } from "../endpoint/replica-sender.ts";
 import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -53,7 +54,7 @@ interface FullHello extends Hello {
 }
 
 const helloCheck = object<FullHello>({
-  role: oneOf("sink", "source"),
+  role: oneOf("sink", "source", "restore"),
   session: matching(/^[0-9a-f]{32}$/, "32 hex digits", 32),
   driver: text(200, (value) => (/^[\x20-\x7e]*$/.test(value) ? undefined : "contains a control character")),
   keepAliveSec: integer(1, 3600),
@@ -69,6 +70,7 @@ export async function serve(options: ServeOptions): Promise<boolean> {
     const config = await options.loadConfig();
     const entrance = options.enter(config);
     const job = findJob(config, entrance, hello.role);
+    if (hello.role === "restore") requirePermission(job, "send");
     await (hello.stream === undefined ? session : stream)({ ...options, hello, job, config, entrance });
     return true;
   } catch (error) {
@@ -140,7 +142,7 @@ async function stream(context: Context): Promise<void> {
   let isStream = false;
   const welcomed = async () => {
     await incoming.write(encodeFrame({ welcome: welcome(context) }));
-    isStream = hello.role === "source";
+    isStream = hello.role !== "sink";
   };
   try {
     await underSession(lockOptions(context), () =>
@@ -180,13 +182,18 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
 /** Of a message for the client's log. */
 const MAX_LOG = 60_000;
 
-function openServed({ job, entrance, runner }: Context, warn: (message: string) => void): Served {
+function openServed({ job, entrance, hello, runner }: Context, warn: (message: string) => void): Served {
   if (job.type === "source") {
     const { name, filesystems: filter, send } = job;
     return { role: "source", endpoint: new LocalSender({ runner, job: name, filter, send, warn }) };
   }
   const { name, rootFs, recv } = job;
   const { identity } = entrance;
+  if (hello.role === "restore")
+    return {
+      role: "source",
+      endpoint: new ReplicaSender({ runner, job: name, root: `${rootFs}/${identity}`, warn }),
+    };
   const endpoint = new LocalReceiver({
     runner,
     job: name,

@@ -43,7 +43,7 @@ export interface Servable {
   reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>>;
 }
 
-/** The endpoint of a job, in its role. */
+/** The endpoint of a job, in its role; a sink that gives something back is a source. */
 export type Served =
   | { readonly role: "sink"; readonly endpoint: Receiver & Servable; admit(step: StepRequest): Promise<void> }
   | { readonly role: "source"; readonly endpoint: Sender & Servable };

@@ -1,17 +1,15 @@
 /** The story of replication: lock → observe → plan → show | execute → report, with retries for what is temporary. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { PullJob, PushJob } from "../config/config.ts";
 import { type Endpoints, openEndpoints } from "../endpoint/open.ts";
 import { FailedError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import type { Event } from "../report/events.ts";
 import { count } from "../report/format.ts";
-import { relativeName } from "../zfs/version.ts";
+import { carryOut, isTemporary } from "./carry-out.ts";
 import { describeConflict, summarizeConflict } from "./conflict.ts";
-import { type ExecuteListener, executeReplication, type FilesystemResult } from "./execute.ts";
+import type { FilesystemResult } from "./execute.ts";
 import { observeAndPlan, type Planned } from "./observe.ts";
-import type { OrderedStep } from "./order.ts";
-import type { FilesystemPlan, ReplicationPlan } from "./plan.ts";
+import type { FilesystemPlan } from "./plan.ts";
 import { showPlan } from "./show.ts";
 
 type ReplicationJob = PushJob | PullJob;
@@ -28,99 +26,12 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
     for (const problem of first.problems)
       reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
     if (invocation.dryRun) return await showPlan(job, first.plan, endpoints, invocation);
-    return await attempts(job, first, endpoints, invocation);
+    const replan = async () => (await observeAndPlan(job, endpoints, invocation.nowMs())).plan;
+    const results = await carryOut(job, first.plan, replan, endpoints, invocation);
+    return report(job, first, results, endpoints, invocation);
   } finally {
     await endpoints.close();
   }
-}
-
-/** Executes; plans and executes again what failed for a reason that may pass (`replication.retry`). */
-async function attempts(
-  job: ReplicationJob,
-  first: Planned,
-  endpoints: Endpoints,
-  invocation: Invocation,
-): Promise<PhaseResult> {
-  const { attempts: maxAttempts, backoffSec } = job.replication.retry;
-  const results = new Map<string, FilesystemResult>();
-  let { plan } = first;
-  for (let attempt = 1; ; attempt++) {
-    invocation.reporter.planned?.(job.name, countSteps(plan));
-    for (const result of await execute(job, plan, endpoints, invocation)) {
-      const stepsDone = result.stepsDone + (results.get(result.filesystem)?.stepsDone ?? 0);
-      results.set(result.filesystem, { ...result, stepsDone });
-    }
-    const again = [...results.values()].filter(({ error }) => isTemporary(error)).map(({ filesystem }) => filesystem);
-    if (again.length === 0 || attempt >= maxAttempts || invocation.timeUp.aborted) break;
-    const pauseSec = backoffSec * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-    for (const filesystem of again) reportRetry(job, filesystem, results.get(filesystem)?.error, pauseSec, invocation);
-    await delay(pauseSec * 1000, undefined, {
-      signal: AbortSignal.any([invocation.interrupted, invocation.timeUp]),
-    }).catch(() => undefined);
-    invocation.interrupted.throwIfAborted();
-    if (invocation.timeUp.aborted) break;
-    const { filesystems } = (await observeAndPlan(job, endpoints, invocation.nowMs())).plan;
-    plan = { filesystems: filesystems.filter(({ filesystem }) => again.includes(filesystem)) };
-  }
-  return report(job, first, [...results.values()], endpoints, invocation);
-}
-
-function execute(
-  job: ReplicationJob,
-  plan: ReplicationPlan,
-  endpoints: Endpoints,
-  invocation: Invocation,
-): Promise<FilesystemResult[]> {
-  const steps = plan.filesystems.flatMap((entry) => (entry.outcome === "steps" ? entry.steps : []));
-  invocation.reporter.expect?.(steps.length);
-  return executeReplication(plan, {
-    sender: endpoints.sender,
-    receiver: endpoints.receiver,
-    runner: invocation.runner,
-    concurrency: job.replication.concurrency.steps,
-    stallTimeoutSec: job.replication.stallTimeoutSec,
-    window: job.replication.bookkeeping,
-    interrupted: invocation.interrupted,
-    timeUp: invocation.timeUp,
-    listener: stepListener(job.name, invocation),
-    nowMs: invocation.nowMs,
-  });
-}
-
-function stepListener(job: string, { reporter }: Invocation): ExecuteListener {
-  return {
-    stepStarted: (step) =>
-      reporter.emit({ event: "stepStarted", resumed: step.step.resumeToken !== undefined, ...identify(job, step) }),
-    stepProgress: ({ step, index, count: steps }, bytes, totalBytes) =>
-      reporter.progress({ job, filesystem: step.filesystem, step: index + 1, steps, bytes, totalBytes }),
-    stepFailed: ({ step }) => reporter.stepFailed?.(step.filesystem),
-    stepDone: (step, bytes, seconds) => reporter.emit({ event: "stepDone", bytes, seconds, ...identify(job, step) }),
-  };
-}
-
-function identify(job: string, { step, index, count: steps }: OrderedStep) {
-  const from = step.from === undefined ? {} : { from: relativeName(step.from) };
-  const kind = step.from === undefined ? ("full" as const) : ("incremental" as const);
-  return { job, filesystem: step.filesystem, kind, ...from, to: relativeName(step.to), step: index + 1, steps };
-}
-
-function countSteps({ filesystems }: ReplicationPlan): number {
-  return filesystems.reduce((sum, plan) => sum + (plan.outcome === "steps" ? plan.steps.length : 0), 0);
-}
-
-function isTemporary(error: Error | undefined): boolean {
-  return error !== undefined && "temporary" in error && error.temporary === true;
-}
-
-function reportRetry(
-  job: ReplicationJob,
-  filesystem: string,
-  error: Error | undefined,
-  pauseSec: number,
-  { reporter }: Invocation,
-): void {
-  const message = `${error?.message}; trying again in ${pauseSec.toFixed(1)} s`;
-  reporter.emit({ event: "log", level: "warn", job: job.name, filesystem, message });
 }
 
 /** Tells what became of every filesystem, and counts. */

@@ -27,10 +27,10 @@ export async function showPlan(
 }
 
 /** Sizes by dry-run sends, `concurrency.size_estimates` at a time; a size that can't be told is no failure of the plan. */
-async function estimateAll(
+export async function estimateAll(
   job: PushJob | PullJob,
   plan: ReplicationPlan,
-  { sender }: Endpoints,
+  { sender }: Pick<Endpoints, "sender">,
   invocation: Invocation,
 ): Promise<Map<Step, number | undefined>> {
   const estimates = new Map<Step, number | undefined>();
@@ -50,11 +50,12 @@ async function estimateAll(
   return estimates;
 }
 
-function emitPlanned(
+/** What is planned for one filesystem, for `--json`. */
+export function emitPlanned(
   job: string,
   plan: FilesystemPlan,
   estimates: ReadonlyMap<Step, number | undefined>,
-  endpoints: Endpoints,
+  endpoints: Pick<Endpoints, "receiverName">,
   { reporter }: Invocation,
 ): void {
   const { filesystem } = plan;

@@ -1,7 +1,7 @@
 /** Every event in words: a log record for stderr, a result for stdout, or both. Pure. */
 import { unreachable } from "../unreachable.ts";
 import type { Event, LogLevel } from "./events.ts";
-import { formatBytes, formatDuration } from "./format.ts";
+import { formatBytes, formatDuration, formatTime } from "./format.ts";
 
 export interface LogRecord {
   readonly level: LogLevel;
@@ -21,7 +21,7 @@ export interface Described {
   readonly result?: { readonly text: string; readonly optional: boolean };
 }
 
-const SUBSYSTEM = { snapshot: "snapshot", replicate: "repl", prune: "pruning" } as const;
+const SUBSYSTEM = { snapshot: "snapshot", replicate: "repl", prune: "pruning", restore: "restore" } as const;
 
 export function describeEvent(event: Event): Described {
   switch (event.event) {
@@ -97,6 +97,8 @@ export function describeEvent(event: Event): Described {
       return {};
     case "abstraction":
       return describeAbstractionEvent(event);
+    case "restorable":
+      return { result: { text: restorableText(event), optional: false } };
     case "phaseDone":
       return { result: { text: `${event.job}: ${event.summary}`, optional: true } };
     case "checked":
@@ -134,6 +136,11 @@ function describeAbstractionEvent({
     case "failed":
       return { log: { level: "error", message: `cannot release ${text}: ${message}` } };
   }
+}
+
+function restorableText({ filesystem, replica, snapshots }: Extract<Event, { event: "restorable" }>): string {
+  const lines = snapshots.map(({ name, creationSec }) => `  ${formatTime(creationSec)}  @${name}`);
+  return [`${filesystem}, from ${replica}`, ...lines].join("\n");
 }
 
 function stepText(event: Extract<Event, { event: "stepStarted" }>): string {

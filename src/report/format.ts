@@ -27,3 +27,8 @@ export function formatDuration(sec: number): string {
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
+
+/** `2026-11-21 13:00:05 UTC`. */
+export function formatTime(timeSec: number): string {
+  return `${new Date(timeSec * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}

@@ -2,7 +2,12 @@
 import { formatBytes, formatDuration } from "../report/format.ts";
 import type { RunningStatus } from "../report/status-events.ts";
 
-const PHASE_TEXT = { snapshot: "taking snapshots", replicate: "replicating", prune: "pruning" } as const;
+const PHASE_TEXT = {
+  snapshot: "taking snapshots",
+  replicate: "replicating",
+  prune: "pruning",
+  restore: "restoring",
+} as const;
 
 /** `replicating since 2m10s (pid 123), step 3 of 7, 41 % of tank/a @x`. */
 export function describeRunning(status: RunningStatus, nowSec: number): string {

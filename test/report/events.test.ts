@@ -50,6 +50,14 @@ const EVENTS: { readonly [K in Event["event"]]: Required<Extract<Event, { event:
       message: "m",
     },
   },
+  restorable: {
+    event: "restorable",
+    job: "j",
+    filesystem: "tank/a",
+    replica: "host:pool/sink/me/tank/a",
+    encrypted: false,
+    snapshots: [{ name: "s", guid: "1", creationSec: 1_700_000_000 }],
+  },
   phaseDone: { event: "phaseDone", job: "j", phase: "prune", side: "receiver", done: 1, failed: 0, summary: "s" },
   checked: { event: "checked", job: "j", check: "zfs", status: "fail", detail: "d", remedy: "r" },
   filesystemStatus: {

@@ -4,7 +4,17 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, expect, test } from "vitest";
 import { zfs } from "./pool.ts";
-import { eventsOf, holdsBelow, lines, PUSH_JOB, SINK_JOB, type Site, trackSites, writeRandom } from "./site.ts";
+import {
+  devicesOf,
+  eventsOf,
+  holdsBelow,
+  lines,
+  PUSH_JOB,
+  SINK_JOB,
+  type Site,
+  trackSites,
+  writeRandom,
+} from "./site.ts";
 
 const ROUNDS = 4;
 const DEPARTMENTS = ["sales 1", "sales 2", "lab", "lab.old"];
@@ -33,19 +43,6 @@ async function changeEverything(round: number): Promise<void> {
   }
   const devices = await devicesOf(VOLUMES.map((path) => site.fs(path)));
   for (const device of devices) await writeRandom(device, 512);
-}
-
-/** The block devices of volumes, or of their snapshots (needs snapdev=visible). Without udev they are only /dev/zdN. */
-async function devicesOf(volumes: readonly string[]): Promise<string[]> {
-  const list = `for d in /dev/zd*; do case $d in *p[0-9]*) ;; *) echo "$d $(/lib/udev/zvol_id "$d")" ;; esac; done`;
-  const find = async () => {
-    const { stdout } = await execa("bash", ["-c", list]);
-    // zvol_id writes a blank as +
-    const byVolume = new Map(lines(stdout).map((line) => [line.replace(/^\S+ /, ""), line.split(" ", 1)[0] ?? ""]));
-    return volumes.flatMap((volume) => byVolume.get(volume) ?? byVolume.get(volume.replaceAll(" ", "+")) ?? []);
-  };
-  await expect.poll(find, { timeout: 20_000, message: `devices of ${volumes}` }).toHaveLength(volumes.length);
-  return find();
 }
 
 /**

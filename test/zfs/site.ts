@@ -233,6 +233,19 @@ export function eventsOf<E extends Event["event"]>(ended: Ended, kind: E): Extra
   return ended.events.filter((event): event is Extract<Event, { event: E }> => event.event === kind);
 }
 
+/** The block devices of volumes, or of their snapshots (needs snapdev=visible). Without udev they are only /dev/zdN. */
+export async function devicesOf(volumes: readonly string[]): Promise<string[]> {
+  const list = `for d in /dev/zd*; do case $d in *p[0-9]*) ;; *) echo "$d $(/lib/udev/zvol_id "$d")" ;; esac; done`;
+  const find = async () => {
+    const { stdout } = await execa("bash", ["-c", list]);
+    // zvol_id writes a blank as +
+    const byVolume = new Map(lines(stdout).map((line) => [line.replace(/^\S+ /, ""), line.split(" ", 1)[0] ?? ""]));
+    return volumes.flatMap((volume) => byVolume.get(volume) ?? byVolume.get(volume.replaceAll(" ", "+")) ?? []);
+  };
+  await expect.poll(find, { timeout: 20_000, message: `devices of ${volumes}` }).toHaveLength(volumes.length);
+  return find();
+}
+
 async function endOf(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
   const [exitCode, signal] = await once(child, "close");
   return [exitCode, signal];

@@ -1,0 +1,227 @@
+/**
+ * What a receiver gives back: the way of a restore. Everything it sends is a snapshot below the receiver's root, named as on
+ * the sender that it came from. It destroys nothing.
+ */
+import { FailedError } from "../errors.ts";
+import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
+import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/argv.ts";
+import { ZfsCommandError } from "../zfs/errors.ts";
+import { holdSnapshots } from "../zfs/hold.ts";
+import { listProperty } from "../zfs/list.ts";
+import { isBelow, poolOf } from "../zfs/name.ts";
+import { parseSendEstimate } from "../zfs/parse.ts";
+import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
+import type { Runner } from "../zfs/runner.ts";
+import type {
+  ConfirmedStep,
+  DestroyFailure,
+  FilesystemFailures,
+  FilesystemState,
+  OpenStream,
+  Sender,
+  SideListing,
+  StepRequest,
+} from "./endpoint.ts";
+import { missingPools } from "./missing-pool.ts";
+import { type ObservedFilesystem, observe } from "./observe.ts";
+import { judgeSend } from "./send-failure.ts";
+import { resumeTokenProblem, versionProblem } from "./send-rules.ts";
+import { StepProtection } from "./step-protection.ts";
+
+export interface ReplicaSenderOptions {
+  readonly runner: Runner;
+  /** The sink or pull job. */
+  readonly job: string;
+  /** What stands before a filesystem's name here. */
+  readonly root: string;
+  /** Told of leftovers that could not be removed. */
+  readonly warn: (message: string) => void;
+}
+
+interface Replica {
+  readonly state: FilesystemState;
+  /** It was received as it is, encrypted, and goes back like that. */
+  readonly raw: boolean;
+}
+
+export class ReplicaSender implements Sender {
+  readonly job: string;
+  readonly #options: ReplicaSenderOptions;
+  readonly #protection: StepProtection;
+  readonly #replicas = new Map<string, Replica>();
+
+  constructor(options: ReplicaSenderOptions) {
+    this.job = options.job;
+    this.#options = options;
+    this.#protection = new StepProtection(options.runner, options.job, options.warn);
+  }
+
+  async list(): Promise<SideListing> {
+    const { root, runner } = this.#options;
+    const { filesystems, missingRoots } = await observe(runner, { roots: [root] }, (name) => isBelow(name, root));
+    this.#replicas.clear();
+    await this.#take(filesystems);
+    return {
+      filesystems: [...this.#replicas.values()].map(({ state }) => state),
+      problems: await missingPools(runner, missingRoots),
+    };
+  }
+
+  /** Looks at one filesystem instead of `list()`: all that a send of it needs to know. */
+  async look(filesystem: string): Promise<void> {
+    const name = this.#name(filesystem);
+    const { filesystems } = await observe(this.#options.runner, { roots: [name], depth: 1 }, (found) => found === name);
+    this.#replicas.delete(filesystem);
+    await this.#take(filesystems);
+  }
+
+  async decodeToken(token: string): Promise<ResumeToken | undefined> {
+    const decoded = await decodeResumeToken(this.#options.runner, token);
+    const { root } = this.#options;
+    if (decoded === undefined || !isBelow(decoded.toName, root)) return decoded;
+    return { ...decoded, toName: decoded.toName.slice(root.length + 1) };
+  }
+
+  async estimate(request: StepRequest): Promise<number | undefined> {
+    const argv = buildSendEstimateArgv(await this.#target(request));
+    const result = await this.#options.runner.run(argv);
+    if (result.exitCode !== 0) throw new ZfsCommandError(argv, result);
+    return parseSendEstimate(result.stdout);
+  }
+
+  /** Holds what is to be sent, so that pruning leaves it until the restore is done, even if it is interrupted. */
+  async prepare(requests: readonly StepRequest[]): Promise<FilesystemFailures> {
+    for (const { filesystem } of requests) this.#replica(filesystem);
+    return this.#byOriginal(await this.#protection.prepare(requests.map((request) => this.#here(request))));
+  }
+
+  async openSend(request: StepRequest): Promise<OpenStream> {
+    const argv = buildSendArgv(await this.#target(request));
+    const { filesystem } = request;
+    return {
+      end: { kind: "command", argv },
+      judge: async (result) => (result === undefined ? undefined : judgeSend(argv, filesystem, result)),
+      limit: undefined,
+    };
+  }
+
+  /** The next replication will start from a replica's newest snapshot: the last-received hold, then step holds go. */
+  async complete(confirmed: readonly ConfirmedStep[]): Promise<FilesystemFailures> {
+    const tag = lastReceivedHoldTag(this.job);
+    const bases = confirmed.filter(({ filesystem, to }) => {
+      const { versions, holds } = this.#replica(filesystem).state;
+      const newest = versions.findLast(({ kind }) => kind === "snapshot");
+      return newest?.guid === to.guid && holds.get(to.name)?.includes(tag) !== true;
+    });
+    const failures = new Map<string, Error>();
+    const held = await holdSnapshots(
+      this.#options.runner,
+      tag,
+      bases.map(({ filesystem, to }) => `${this.#name(filesystem)}@${to.name}`),
+    );
+    for (const [snapshot, error] of held) failures.set(snapshot.slice(0, snapshot.indexOf("@")), error);
+    const done = confirmed.map(
+      ({ filesystem, to, unfinished }): ConfirmedStep => ({
+        filesystem: this.#name(filesystem),
+        to,
+        guarantee: "guarantee_nothing", // a replica has no cursor
+        unfinished: unfinished && this.#here(unfinished),
+      }),
+    );
+    for (const [filesystem, error] of await this.#protection.complete(done)) failures.set(filesystem, error);
+    return this.#byOriginal(failures);
+  }
+
+  async destroySnapshots(): Promise<DestroyFailure[]> {
+    throw new FailedError("a restore destroys nothing");
+  }
+
+  async reclaimable(): Promise<ReadonlyMap<string, number>> {
+    return new Map();
+  }
+
+  pools(): readonly string[] {
+    return [poolOf(this.#options.root)];
+  }
+
+  #name(filesystem: string): string {
+    return `${this.#options.root}/${filesystem}`;
+  }
+
+  #here(request: StepRequest): StepRequest {
+    return { ...request, filesystem: this.#name(request.filesystem), guarantee: "guarantee_resumability" };
+  }
+
+  #byOriginal(failures: FilesystemFailures): FilesystemFailures {
+    return new Map([...failures].map(([name, error]) => [name.slice(this.#options.root.length + 1), error]));
+  }
+
+  #replica(filesystem: string): Replica {
+    const replica = this.#replicas.get(filesystem);
+    if (replica === undefined) throw new FailedError(`there is no replica of ${filesystem} here`);
+    return replica;
+  }
+
+  async #take(observed: readonly ObservedFilesystem[]): Promise<void> {
+    const encrypted = observed.filter((found) => found.encrypted);
+    const { root } = this.#options;
+    const encryptionRoots = await this.#encryptionRoots(encrypted);
+    const states: FilesystemState[] = [];
+    for (const found of observed) {
+      const raw = found.encrypted && isBelow(encryptionRoots.get(found.name) ?? "", root);
+      const state = stateOf(found, found.name.slice(root.length + 1));
+      this.#replicas.set(state.filesystem, { state, raw });
+      states.push(stateOf(found, found.name));
+    }
+    this.#protection.observe(states);
+  }
+
+  /** Whose key opens a replica: its own or another replica's where it came encrypted, else that of the receiver. */
+  async #encryptionRoots(encrypted: readonly ObservedFilesystem[]): Promise<ReadonlyMap<string, string>> {
+    if (encrypted.length === 0) return new Map();
+    const roots = encrypted.length === 1 ? encrypted.map(({ name }) => name) : [this.#options.root];
+    return listProperty(this.#options.runner, "encryptionroot", roots);
+  }
+
+  /** Checks a request against what was listed, and says what to send. */
+  async #target(request: StepRequest): Promise<SendTarget> {
+    const { state, raw } = this.#replica(request.filesystem);
+    const problem = versionProblem(state, request);
+    if (problem !== undefined) throw new FailedError(problem);
+    if (request.from?.kind === "bookmark")
+      throw new FailedError(`${request.filesystem}: a restore sends snapshots only`);
+    if (request.resumeToken !== undefined) {
+      const token = await this.decodeToken(request.resumeToken);
+      const refusal = resumeTokenProblem(token, request, state.encrypted, { encrypted: raw });
+      if (refusal !== undefined) throw new FailedError(`${request.filesystem}: ${refusal}`);
+      return { resumeToken: request.resumeToken };
+    }
+    const name = this.#name(request.filesystem);
+    return {
+      to: `${name}@${request.to.name}`,
+      ...(request.from === undefined ? {} : { from: `${name}@${request.from.name}` }),
+      intermediates: request.via.length > 0,
+      flags: {
+        raw,
+        properties: false,
+        backup: false,
+        // as the blocks are: otherwise the next replication would meet blocks of another size
+        largeBlocks: true,
+        // the original's pool may not know what the receiver's pool compresses with
+        compressed: false,
+        embedded: false,
+        saved: false,
+      },
+    };
+  }
+}
+
+function stateOf(found: ObservedFilesystem, filesystem: string): FilesystemState {
+  const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
+  return {
+    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal: undefined },
+    get versions() {
+      return found.versions;
+    },
+  };
+}
