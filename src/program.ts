@@ -39,6 +39,7 @@ const EXIT_STATUS = `Exit status:
 
 /** The program, ready to parse `args` and to run their command. Errors are thrown. */
 export function program(args: readonly string[]) {
+  requireOnce(args);
   const cli = yargs([...args])
     .scriptName("zrepl-run")
     .usage("$0 COMMAND [JOB..]\n\nSnapshots, replicates and prunes ZFS filesystems; one invocation, no daemon.")
@@ -108,8 +109,21 @@ export function program(args: readonly string[]) {
     });
 }
 
+/** Options of all commands with a value. */
+const WITH_VALUE = /^(?:-c|--(?:config|log-level|log-format|lock-wait))(?:$|=)/;
+
+/** yargs would make a list of an option that is given twice. @throws {UsageError} */
+function requireOnce(args: readonly string[]): void {
+  const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const names = own.flatMap((arg) =>
+    WITH_VALUE.test(arg) ? [arg.replace(/^-c/, "--config").replace(/=.*$/s, "")] : [],
+  );
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`${twice} is given twice`, { hint: HELP });
+}
+
 /** The command of a command line that may be wrong. */
 export function commandOf(args: readonly string[]): string | undefined {
-  const takesValue = /^(?:-c|--(?:config|log-level|log-format|lock-wait))$/;
-  return args.find((arg, i) => !arg.startsWith("-") && !takesValue.test(args[i - 1] ?? ""));
+  const takesValue = (arg = "") => WITH_VALUE.test(arg) && !arg.includes("=");
+  return args.find((arg, i) => !arg.startsWith("-") && !takesValue(args[i - 1]));
 }

@@ -84,6 +84,7 @@ describe("exit 2, and one line that says why, for", () => {
     ${"a duration that is none"}   | ${["push", "push", "--lock-wait", "soon"]} | ${/--lock-wait: "soon" is not a duration such as 90s/}
     ${"a time limit that is none"} | ${["push", "push", "--time-limit", "-5"]}  | ${/time-limit/}
     ${"a log level that is none"}  | ${["push", "push", "--log-level", "loud"]} | ${/log-level/}
+    ${"an option given twice"}     | ${["push", "push", "-c", "b.yml"]}         | ${/--config is given twice/}
     ${"a side that is none"}       | ${["prune", "push", "--side", "left"]}     | ${/side/}
   `("$what", async ({ args, message }) => {
     const { exitCode, stdout, stderr } = await run("--config", config(), ...args);
