@@ -6,6 +6,8 @@ export interface Context {
   readonly rounds: number;
   /** Small sizes: to try it, not to believe it. */
   readonly quick: boolean;
+  /** More are left out. */
+  readonly maxFilesystems: number;
   readonly bulkMib: number;
   /** Whom to compare with on so many filesystems: others start several processes for each of them. */
   readonly peersFor: (filesystems: number) => readonly Peer[];

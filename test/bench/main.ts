@@ -29,6 +29,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     quick: { type: "boolean", default: false },
     "bulk-mib": { type: "string" },
+    "max-filesystems": { type: "string" },
     peers: { type: "string" },
     "peers-up-to": { type: "string", default: "100" },
     machine: { type: "string" },
@@ -43,6 +44,7 @@ const peers = await findPeers(values.peers);
 const context: Context = {
   rounds: Number(values.rounds ?? (values.quick ? 3 : 5)),
   quick: values.quick,
+  maxFilesystems: Number(values["max-filesystems"] ?? (values.quick ? 20 : 1000)),
   bulkMib: Number(values["bulk-mib"] ?? (values.quick ? 64 : 1024)),
   peersFor: (filesystems) => (filesystems <= Number(values["peers-up-to"]) ? peers : []),
 };

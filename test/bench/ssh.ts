@@ -15,7 +15,7 @@ export const ssh: Benchmark = {
   name: "ssh",
   run: async (context) => {
     const rows: Row[] = [];
-    for (const n of context.quick ? [20] : [20, 100]) rows.push(await replicateNew(n, context));
+    for (const n of [20, 100]) if (n <= context.maxFilesystems) rows.push(await replicateNew(n, context));
     return rows;
   },
 };
@@ -51,8 +51,8 @@ function replicateNew(n: number, { rounds, peersFor }: Context): Promise<Row> {
 
 export const latency: Benchmark = {
   name: "latency",
-  run: ({ rounds, quick }) =>
-    withHosts(quick ? 20 : 100, async ({ world, forced }) => {
+  run: ({ rounds, maxFilesystems }) =>
+    withHosts(Math.min(100, maxFilesystems), async ({ world, forced }) => {
       const contender = (name: string, roundTripMs: number, steps: number): Contender => ({
         name,
         argv: world.zreplRun("push", overSsh(forced, roundTripMs, { concurrency: { steps } })),
