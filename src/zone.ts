@@ -30,14 +30,17 @@ export function resolveZone(location: string): string {
   return location === "Local" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : location;
 }
 
-/** Whether the zone is known here; offsets such as `+01:00`, which Intl would take, are not zone names. */
+/**
+ * Whether the zone is known here. Offsets such as `+01:00` and names in the wrong case, both of which Intl would take,
+ * are no zone names.
+ */
 export function isKnownLocation(location: string): boolean {
   if (location === "" || location === "UTC" || location === "Local") return true; // loading Intl costs 15 ms
   const zone = resolveZone(location);
   if (!/^[A-Za-z]/.test(zone)) return false;
   try {
-    formatterOf(zone);
-    return true;
+    const { timeZone } = formatterOf(zone).resolvedOptions();
+    return timeZone === zone || timeZone.toLowerCase() !== zone.toLowerCase();
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Scalar, visit, type YAMLMap, type YAMLSeq } from "yaml";
 import { shape as root } from "../generated/config-shape.js";
 import { pathTo, pointerTo } from "./places.ts";
-import { isNullText, parseBoolean, parseInteger } from "./scalar.ts";
+import { isNullText, parseBoolean, parseInteger, zeroOf } from "./scalar.ts";
 import { resolveShape, type Shape, unionMember, withDefaults } from "./shape.ts";
 import type { SourceFile } from "./source.ts";
 
@@ -29,7 +29,7 @@ interface Position {
 
 /**
  * Turns YAML into plain values the way zrepl's typed reader does (§2.2): the schema decides whether `off` is a boolean
- * or a text; empty optional values count as absent; defaults are filled in. What does not fit stays as it is, for the
+ * or a text; empty optional maps and lists count as absent, an empty plain value is its zero; defaults are filled in. What does not fit stays as it is, for the
  * validator to complain about. Fills `source.places`; duplicate keys are reported here.
  */
 export function coerce(source: SourceFile): Coerced {
@@ -99,19 +99,30 @@ class Coercion {
   #plain(node: Node | undefined, shape: Shape | undefined, at: Position): unknown {
     if (isMap(node)) return this.#map(node, shape, at);
     if (isSeq(node)) return this.#list(node, shape, at);
-    if (!isScalar(node)) return null;
+    if (!isScalar(node)) return this.#null(shape, at);
     return this.#scalar(node, shape, at);
   }
 
   #scalar(node: Scalar, shape: Shape | undefined, at: Position): unknown {
+    if (isPlainNull(node)) return this.#null(shape, at);
     const text = String(node.value ?? "");
-    const plain = node.type === "PLAIN" || node.type === undefined;
-    if (shape?.type === "string" && shape.format !== undefined)
-      this.texts.push({ pointer: at.pointer, format: shape.format, text });
-    if (!plain || shape === undefined) return text;
-    if (shape.type === "boolean") return parseBoolean(text) ?? nullOr(text);
-    if (shape.type === "integer") return parseInteger(text) ?? nullOr(text);
-    return shape.type === "string" ? text : nullOr(text);
+    if (shape?.type === "string") return this.#text(text, shape, at);
+    if (!isPlain(node) || shape === undefined) return text;
+    if (shape.type === "boolean") return parseBoolean(text) ?? text;
+    if (shape.type === "integer") return parseInteger(text) ?? text;
+    return text;
+  }
+
+  /** zrepl's reader makes a null the zero of what is expected, not the default. */
+  #null(shape: Shape | undefined, at: Position): unknown {
+    if (shape === undefined) return null;
+    const zero = zeroOf(shape);
+    return shape.type === "string" ? this.#text(String(zero ?? ""), shape, at) : (zero ?? null);
+  }
+
+  #text(text: string, { format }: Shape, { pointer }: Position): string {
+    if (format !== undefined) this.texts.push({ pointer, format, text });
+    return text;
   }
 
   #list(node: YAMLSeq, shape: Shape | undefined, at: Position): unknown[] {
@@ -134,7 +145,8 @@ class Coercion {
       if (member?.propertyNames)
         this.texts.push({ pointer: below.pointer, format: member.propertyNames.format, text: key });
       const property = member?.properties?.[key];
-      if (property && !member.required?.includes(key) && this.#isNull(entry.value)) continue;
+      const optional = property && !member.required?.includes(key) ? resolveShape(property, root) : undefined;
+      if (optional && this.#isNull(entry.value) && zeroOf(optional) === undefined) continue;
       const values = member?.additionalProperties || undefined;
       result[key] = this.value(entry.value, property ?? values, below);
     }
@@ -188,8 +200,10 @@ function addDefaults(value: Record<string, unknown>, member: Shape | undefined):
   return value;
 }
 
-function nullOr(text: string): string | null {
-  return isNullText(text) ? null : text;
+/** Whether a scalar may be a boolean, a number or null: unquoted, or with a tag that says so. */
+function isPlain({ type, tag }: Scalar): boolean {
+  if (tag !== undefined && tag !== "!") return /:(bool|int|float|null)$/.test(tag);
+  return type === "PLAIN" || type === undefined;
 }
 
 function isEmptyScalar(node: unknown): boolean {
@@ -202,7 +216,7 @@ function isEmptyScalar(node: unknown): boolean {
 
 function isPlainNull(node: unknown): boolean {
   if (node === null || node === undefined) return true;
-  return isScalar(node) && node.type === "PLAIN" && isNullText(String(node.value ?? ""));
+  return isScalar(node) && isPlain(node) && isNullText(String(node.value ?? ""));
 }
 
 function offsetOf(node: unknown): number | undefined {

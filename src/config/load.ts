@@ -48,7 +48,9 @@ export async function loadConfigDocument(options: LoadOptions): Promise<LoadedCo
   const compile = await loadPatternCompiler(all.flatMap(({ texts }) => texts.flatMap(regexOf)));
   for (const { source, texts } of all) checkGrammars(texts, compile, source);
 
-  const warnings: string[] = [];
+  const warnings = all.flatMap(({ source: { ignored } }) =>
+    ignored === undefined ? [] : [`${ignored}: only the first YAML document of a file counts; this one is ignored`],
+  );
   const siteOf = ({ source }: LoadedFile, ...segments: (string | number)[]) =>
     new Site(source, "", compile, warnings).at(...segments);
   const placed = all.flatMap((loaded) => jobsOf(loaded).map((raw, i) => ({ raw, site: siteOf(loaded, "jobs", i) })));

@@ -15,6 +15,8 @@ export class SourceFile {
   readonly #lines = new LineCounter();
   readonly #reported = new Set<string>();
   readonly file: string;
+  /** `FILE:LINE:COL` of a second YAML document, if there is one. */
+  ignored: string | undefined;
   /** null for an empty document, undefined when the YAML itself is broken. */
   readonly root: ParsedNode | null | undefined;
 
@@ -23,7 +25,10 @@ export class SourceFile {
     this.root = this.#parse(text);
   }
 
-  /** All scalars stay text (failsafe): what they mean depends on the key, see coerce.ts. */
+  /**
+   * All scalars stay text (failsafe): what they mean depends on the key, see coerce.ts. zrepl reads one document and does
+   * not even look at what follows.
+   */
   #parse(text: string): ParsedNode | null | undefined {
     const documents = parseAllDocuments(text, {
       schema: "failsafe",
@@ -35,11 +40,13 @@ export class SourceFile {
       lineCounter: this.#lines,
     });
     const [first, second] = documents;
-    const error = documents.flatMap((document) => document.errors)[0];
-    if (error !== undefined) this.#syntaxError(text, error.pos[0], error.message);
-    else if (second !== undefined) this.#add(second.range[0], "", "a second YAML document; must be only one");
-    else return first?.contents ?? null;
-    return undefined;
+    const error = first?.errors[0];
+    if (error !== undefined) {
+      this.#syntaxError(text, error.pos[0], error.message);
+      return undefined;
+    }
+    if (second !== undefined) this.ignored = this.position(second.range[0]);
+    return first?.contents ?? null;
   }
 
   /** Only the first: what follows a syntax error is seldom an error of its own. */

@@ -79,7 +79,7 @@ function parseValue(text: string, bounds: Bounds): number {
 }
 
 function parseNumber(text: string, bounds: Bounds): number {
-  if (!/^\d+$/.test(text)) throw fieldError(bounds, text, "not a number");
+  if (!/^\+?\d+$/.test(text)) throw fieldError(bounds, text, "not a number");
   return Number(text);
 }
 

@@ -94,13 +94,18 @@ describe("texts keep their source, booleans have YAML 1.1's spellings", () => {
   const sink = (recv: string) =>
     `jobs:\n  - type: sink\n    name: t\n    serve: {type: stdinserver, client_identities: [c]}\n    root_fs: a\n    recv: ${recv}`;
 
-  test.each(["off", "yes", "true", "123", "1e3", "0x10", "~", "null", "2001-01-01", "0o17", ".5", "<<"])(
+  test.each(["off", "yes", "true", "123", "1e3", "0x10", "'~'", "2001-01-01", "0o17", ".5", "<<"])(
     "%s stays a text where a text is expected",
     async (text) => {
       const { recv } = jobOf(await load(sink(`{properties: {override: {"a:b": ${text}}}}`)), "sink");
-      expect(recv.overrideProperties).toEqual({ "a:b": text });
+      expect(recv.overrideProperties).toEqual({ "a:b": text.replaceAll("'", "") });
     },
   );
+
+  test.each(["~", "null", "Null", "NULL", ""])("%j without quotes is the empty text", async (text) => {
+    const { recv } = jobOf(await load(sink(`{properties: {override: {"a:b": ${text}}}}`)), "sink");
+    expect(recv.overrideProperties).toEqual({ "a:b": "" });
+  });
 
   test("placeholder encryption off is the text off", async () => {
     expect(jobOf(await load(sink("{placeholder: {encryption: off}}")), "sink").recv.placeholderEncryption).toBe("off");
@@ -130,7 +135,7 @@ describe("texts keep their source, booleans have YAML 1.1's spellings", () => {
     },
   );
 
-  test.each(['"true"', "'yes'", "tRue", "1", "0", "maybe"])("%s is not a boolean", async (text) => {
+  test.each(['"true"', "'yes'", "tRue", "1", "0", "maybe", "!!str true"])("%s is not a boolean", async (text) => {
     expect(await problemsOf(load(`jobs:${pushJob(`send: {encrypted: ${text}}`)}`))).toHaveLength(1);
   });
 
@@ -142,6 +147,11 @@ describe("texts keep their source, booleans have YAML 1.1's spellings", () => {
     ["0o17", 15],
     ["1_000", 1000],
     ["+7", 7],
+    ["08", 8],
+    ["2.0", 2],
+    ["1.9", 1],
+    ["1e+2", 100],
+    ["!!int '3'", 3],
   ])("%s is the integer %i", async (text, count) => {
     const config = await load(`jobs:${snapJob({ keep: `{type: last_n, count: ${text}}` })}`);
     expect(jobOf(config, "snap").pruning.keep).toEqual([{ type: "last_n", count, text: `last_n ${count}` }]);

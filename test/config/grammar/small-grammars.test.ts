@@ -71,9 +71,9 @@ test.each(["", ".", "..", "a/b", "a@b", "ä", "a+b"])("%j is no identity", (iden
 
 test("words that YAML 1.1 does not know as booleans or integers stay texts", () => {
   for (const text of ["yEs", "oN", "t", "1", "", "~"]) expect(parseBoolean(text)).toBeUndefined();
-  for (const text of ["", "a", "1.0", "1e3", "0x", "08", "--1", "0b2", "1 "])
+  for (const text of ["", "a", "1.", "1e3", "0x", "_1", "--1", "0b2", "1 ", "9223372036854775808"])
     expect(parseInteger(text)).toBeUndefined();
-  expect(["0", "-0x1F", "0o17", "017", "1_0"].map(parseInteger)).toEqual([0, -31, 15, 15, 10]);
+  expect(["0", "-0x1F", "0o17", "017", "1_0", "08", "1.9"].map(parseInteger)).toEqual([0, -31, 15, 15, 10, 8, 1]);
 });
 
 describe("suggestions", () => {
