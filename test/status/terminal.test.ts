@@ -7,10 +7,12 @@ import { PROGRAM, SimSite } from "./sim-site.ts";
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 if (!hasTmux) console.log("status is not looked at on a terminal: tmux is not there (Debian package tmux)");
 
-const SOCKET = `zrepl-run-status-${process.pid}`;
+/** A server for each terminal: one that is just ending takes no new session. */
+let servers = 0;
 
 async function tmux(...args: string[]): Promise<string> {
-  const { stdout } = await execa("tmux", ["-L", SOCKET, "-f", "/dev/null", ...args], { env: site.env });
+  const socket = `zrepl-run-status-${process.pid}-${servers}`;
+  const { stdout } = await execa("tmux", ["-L", socket, "-f", "/dev/null", ...args], { env: site.env });
   return stdout;
 }
 
@@ -20,6 +22,7 @@ const screen = () => tmux("capture-pane", "-p", "-t", "main");
 /** Starts a shell command on a new terminal. */
 async function onTerminal(columns: number, command: string): Promise<void> {
   await tmux("kill-server").catch(() => undefined);
+  servers++;
   await tmux("-u", "new-session", "-d", "-s", "main", "-x", String(columns), "-y", "24", command);
 }
 

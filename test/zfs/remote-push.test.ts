@@ -72,6 +72,14 @@ describe("push over ssh", () => {
     const third = await zreplRun(client, "run", "push");
     expect(third).toMatchObject({ exitCode: 0 });
     expect(host.sessions()).toBe(5);
+
+    await zfs("snapshot", `${from.name}/data/b@three`);
+    const status = await zreplRun(client, "--no-color", "status", "push");
+    expect(status, status.output).toMatchObject({ exitCode: 0 });
+    expect(status.output).toMatch(/data\/b: behind/);
+    expect(status.output.match(/: ok/g)).toHaveLength(3);
+    const monitor = await zreplRun(client, "monitor", "push", "--lag", "1h,2h", "--side", "receiver");
+    expect(monitor).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^OK: /) });
   });
 
   test("two clients at once, each below its own filesystem", async () => {
