@@ -24,6 +24,9 @@ interface OnDisk {
 /** From so many cursors on, one channel program is cheaper than a process each. */
 const MIN_FOR_PROGRAM = 3;
 
+/** Commands that destroy old cursors. */
+const MAX_AT_ONCE = 8;
+
 export class StepProtection {
   readonly #runner: Runner;
   readonly #job: string;
@@ -182,13 +185,15 @@ export class StepProtection {
   /** Removes our abstractions except those in `keep` (relative names by filesystem). Cursors stay before a send. */
   async #clean(keep: ReadonlyMap<string, ReadonlySet<string>>, when: "beforeSend" | "afterStep"): Promise<void> {
     const release: string[] = [];
+    const destroy: (() => Promise<void>)[] = [];
     for (const [filesystem, kept] of keep) {
       const own = this.#of(filesystem);
       for (const families of when === "beforeSend" ? [own.tentative] : [own.tentative, own.cursors])
         for (const name of families.keys())
-          if (!kept.has(`#${name}`)) await this.#destroyBookmark(filesystem, name, families);
+          if (!kept.has(`#${name}`)) destroy.push(() => this.#destroyBookmark(filesystem, name, families));
       for (const name of own.stepHolds) if (!kept.has(`@${name}`)) release.push(`${filesystem}@${name}`);
     }
+    await severalAtOnce(destroy);
     if (release.length === 0) return;
     const failed = await releaseSnapshots(this.#runner, stepHoldTag(this.#job), release);
     for (const snapshot of release) {
@@ -229,6 +234,15 @@ function ownAbstractions(state: FilesystemState | undefined, job: string): OnDis
 function splitSnapshot(snapshot: string): [filesystem: string, name: string] {
   const at = snapshot.indexOf("@");
   return [snapshot.slice(0, at), snapshot.slice(at + 1)];
+}
+
+/** Each command waits for a txg of its own; those that run at the same time share one. */
+async function severalAtOnce(tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  const waiting = tasks.values();
+  const work = async () => {
+    for (const task of waiting) await task();
+  };
+  await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
 }
 
 function asError(error: unknown): Error {

@@ -54,6 +54,7 @@ export interface Row {
 
 export async function compare(comparison: Comparison): Promise<Row> {
   const { work, size, by, contenders, rounds, beforeRound, dir } = comparison;
+  console.error(`bench: ${work}: ${size}`);
   const counts = new Map<string, Counts>();
   if (dir !== undefined) {
     const recorder = await newRecorder(dir);

@@ -67,7 +67,8 @@ process.exitCode = failed ? 1 : 0;
 /** What `--quick` finds is not worth keeping. */
 function write(report: Report): void {
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, `${report.benchmark}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+  const rounded = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
+  writeFileSync(join(RESULTS, `${report.benchmark}.json`), `${JSON.stringify(report, rounded, 2)}\n`);
   const files = readdirSync(RESULTS).filter((name) => name.endsWith(".json"));
   const reports = files.map((name) => JSON.parse(readFileSync(join(RESULTS, name), "utf8")) as Report);
   reports.sort((a, b) => names.indexOf(a.benchmark) - names.indexOf(b.benchmark));

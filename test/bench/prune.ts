@@ -6,8 +6,8 @@ import { World } from "./world.ts";
 
 export const prune: Benchmark = {
   name: "prune",
-  run: async ({ rounds, quick }) => {
-    const [n, snapshots] = quick ? [20, 5] : [100, 20];
+  run: async ({ rounds, quick, maxFilesystems }) => {
+    const [n, snapshots] = [Math.min(100, maxFilesystems), quick ? 5 : 20];
     await using world = await World.create(n);
     const ours = world.zreplRun("push");
     await world.replicateFirst([{ name: "zrepl-run", argv: ours }]);

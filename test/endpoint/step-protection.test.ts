@@ -220,3 +220,27 @@ describe("after a step", () => {
     expect(refused.commands().filter((line) => line.startsWith("bookmark"))).toHaveLength(3);
   });
 });
+
+test("old cursors go several at a time, and holds only after all of them", async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `t/${index}`);
+  const states = names.map((name) => state(name, `#${cursor(1)},1 @b,2`, held("b")));
+  const inner = fakeRunner();
+  let [open, most] = [0, 0];
+  const releases: number[] = [];
+  const runner: typeof inner = {
+    ...inner,
+    run: async (argv, options) => {
+      if (argv[1] === "release") releases.push(open);
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setImmediate(resolve));
+      open--;
+      return inner.run(argv, options);
+    },
+  };
+  const made = new StepProtection(runner, JOB, () => undefined);
+  made.observe(states);
+  expect(await made.complete(names.map((name) => confirmed(name, "@b,2", RESUMABLE)))).toEqual(new Map());
+  expect(inner.commands.filter((line) => line.startsWith("zfs destroy"))).toHaveLength(20);
+  expect(most).toBe(8);
+  expect(releases).toEqual([0]);
+});
