@@ -88,7 +88,9 @@ function checkLogging(raw: RawGlobal, site: Site): void {
 
 function warnOfDaemonKeys(raw: RawGlobal, site: Site): void {
   raw.monitoring.forEach((_, i) => {
-    site.at("monitoring", i).warn("no process stays to be scraped; use the --json events");
+    site
+      .at("monitoring", i)
+      .warn("no process stays to be scraped; global.metrics.textfile_dir gives the metrics to node_exporter");
   });
   if (site.at("control").isGiven())
     site
