@@ -12,7 +12,8 @@ export const prune: Benchmark = {
     const ours = world.zreplRun("push");
     await world.replicateFirst([{ name: "zrepl-run", argv: ours }]);
     const grow = async () => {
-      for (let i = 0; i < snapshots; i++) await zfs("snapshot", "-r", `${world.source}@old${i}`);
+      for (let i = 0; i < snapshots; i++)
+        await zfs("snapshot", ...world.filesystems.map((name) => `${world.source}/${name}@old${i}`));
     };
     const script = world.filesystems.map((name) => `zfs destroy ${world.source}/${name}@old0%old${snapshots - 1}`);
     const argv = world.zreplRun("prune");
