@@ -22,6 +22,7 @@ import { addStatus } from "./commands/status.ts";
 import { addStdinserver } from "./commands/stdinserver.ts";
 import { addSystemd } from "./commands/systemd.ts";
 import { addTest } from "./commands/test.ts";
+import { addVerify } from "./commands/verify.ts";
 import { addVersion } from "./commands/version.ts";
 import { UsageError, ZreplRunError } from "./errors.ts";
 import { version } from "./version.ts";
@@ -81,6 +82,7 @@ export function program(args: readonly string[]) {
     addPull,
     addPrune,
     addRestore,
+    addVerify,
     addStatus,
     addReport,
     addMonitor,

@@ -1,7 +1,7 @@
 /** Every event in words: a log record for stderr, a result for stdout, or both. Pure. */
 import { unreachable } from "../unreachable.ts";
 import type { Event, LogLevel } from "./events.ts";
-import { formatBytes, formatDuration, formatTime } from "./format.ts";
+import { count, formatBytes, formatDuration, formatTime } from "./format.ts";
 
 export interface LogRecord {
   readonly level: LogLevel;
@@ -97,6 +97,8 @@ export function describeEvent(event: Event): Described {
       return {};
     case "abstraction":
       return describeAbstractionEvent(event);
+    case "verified":
+      return { result: { text: verifiedText(event), optional: event.problems.length + event.unknown.length === 0 } };
     case "restorable":
       return { result: { text: restorableText(event), optional: false } };
     case "phaseDone":
@@ -136,6 +138,14 @@ function describeAbstractionEvent({
     case "failed":
       return { log: { level: "error", message: `cannot release ${text}: ${message}` } };
   }
+}
+
+function verifiedText(event: Extract<Event, { event: "verified" }>): string {
+  const { filesystem, identical, contents, problems, unknown, notes } = event;
+  const content = contents.length === 0 ? "" : `, content of ${contents.map((name) => `@${name}`).join(" ")} identical`;
+  const head = `${filesystem}: ${count(identical, "version")} identical by guid${content}`;
+  const lines = [...problems.map((text) => `  FAIL ${text}`), ...unknown.map((text) => `  ?    ${text}`)];
+  return [head, ...lines, ...notes.map((text) => `  note ${text}`)].join("\n");
 }
 
 function restorableText({ filesystem, replica, snapshots }: Extract<Event, { event: "restorable" }>): string {

@@ -1,5 +1,6 @@
 /** The story of `restore`: lock → observe both sides → choose → plan → show | carry out → report. */
 import type { PullJob, PushJob } from "../config/config.ts";
+import { openReplicas, type Replicas } from "../endpoint/open-replicas.ts";
 import { RestoreReceiver } from "../endpoint/restore-receiver.ts";
 import { NothingMatchedError, UsageError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
@@ -10,7 +11,6 @@ import { carryOut } from "../replicate/carry-out.ts";
 import type { ReplicationPlan } from "../replicate/plan.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import { type Choice, chooseReplicas, type RestoreRequest } from "./choose.ts";
-import { openReplicas, type Replicas } from "./open.ts";
 import { planRestore } from "./plan.ts";
 import { reportRestore, showRestore } from "./report.ts";
 

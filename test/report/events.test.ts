@@ -58,6 +58,10 @@ const EVENTS: { readonly [K in Event["event"]]: Required<Extract<Event, { event:
     encrypted: false,
     snapshots: [{ name: "s", guid: "1", creationSec: 1_700_000_000 }],
   },
+  verified: {
+    ...{ event: "verified", job: "j", filesystem: "tank/a", identical: 1, contents: ["s"], problems: ["p"] },
+    ...{ unknown: ["u"], notes: ["n"] },
+  },
   phaseDone: { event: "phaseDone", job: "j", phase: "prune", side: "receiver", done: 1, failed: 0, summary: "s" },
   checked: { event: "checked", job: "j", check: "zfs", status: "fail", detail: "d", remedy: "r" },
   filesystemStatus: {
