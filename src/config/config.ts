@@ -53,8 +53,13 @@ export interface RecvOptions {
   /** Extension: properties that may come from another host's stream although that may be dangerous. */
   readonly allowFromStream?: readonly string[];
   readonly placeholderEncryption: "unspecified" | "inherit" | "off";
+  /** Extension: where the sender's filesystems go; absent = below the root under their own names. */
+  readonly rootMapping?: RootMapping;
   readonly bandwidthLimit?: BandwidthLimit;
 }
+
+/** A filesystem on the sender, `<` after it for its subtree → the full name on the receiver, or `!`: see endpoint/placement.ts. */
+export type RootMapping = ReadonlyMap<string, string>;
 
 /** zrepl's replication.protection values (§3.4). */
 export type Guarantee = "guarantee_resumability" | "guarantee_incremental" | "guarantee_nothing";

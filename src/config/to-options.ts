@@ -6,12 +6,14 @@ import type {
   RawReplicationHook,
   RawSend,
 } from "../generated/raw-config.ts";
+import { filesystemNameProblem } from "../zfs/name.ts";
 import type {
   BandwidthLimit,
   CommandHookConfig,
   ConflictResolution,
   RecvOptions,
   ReplicationOptions,
+  RootMapping,
   SendOptions,
 } from "./config.ts";
 import { parseGoDuration, parsePositiveGoDuration } from "./grammar/duration.ts";
@@ -45,8 +47,19 @@ export function toRecv(raw: RawRecv, site: Site): RecvOptions {
     overrideProperties: override,
     ...(allowed.length === 0 ? {} : { allowFromStream: allowed }),
     placeholderEncryption: raw.placeholder.encryption,
+    ...toRootMapping(raw.root_mapping, site.at("root_mapping")),
     ...toBandwidthLimit(raw.bandwidth_limit),
   };
+}
+
+function toRootMapping(raw: RawRecv["root_mapping"], site: Site): { readonly rootMapping?: RootMapping } {
+  const entries = Object.entries(raw);
+  for (const [pattern, target] of entries) {
+    const problem = target === "!" ? undefined : filesystemNameProblem(target);
+    if (problem !== undefined)
+      site.at(pattern).problem(`${JSON.stringify(target)} is neither "!" nor a filesystem: it ${problem}`);
+  }
+  return entries.length === 0 ? {} : { rootMapping: new Map(entries) };
 }
 
 function toBandwidthLimit(raw: RawBandwidthLimit): { readonly bandwidthLimit?: BandwidthLimit } {

@@ -119,7 +119,15 @@ export interface ConfirmedStep {
   readonly unfinished?: StepRequest | undefined;
 }
 
+/** Why a filesystem is not to be received: `leftOut` = the config wants it so. */
+export interface Misplaced {
+  readonly kind: "leftOut" | "nowhere";
+  readonly message: string;
+}
+
 export interface Receiver extends Endpoint {
+  /** Absent = every filesystem has a place of its own. @returns those of the sender's filesystems that have none here */
+  misplaced?(filesystems: readonly string[]): Promise<ReadonlyMap<string, Misplaced>>;
   /** Creates missing parents, gets a placeholder out of the way (§4.9). @throws */
   openReceive(request: StepRequest): Promise<OpenStream>;
   /**

@@ -6,7 +6,7 @@ import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions, listDatasets, listLocalProperty } from "../zfs/list.ts";
-import { ancestorsOf, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
+import { ancestorsOf, comparePaths, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
@@ -18,6 +18,7 @@ import type {
   DestroyRequest,
   FilesystemFailures,
   FilesystemState,
+  Misplaced,
   OpenStream,
   Receiver,
   SideListing,
@@ -26,6 +27,7 @@ import type {
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
 import { type ObservedFilesystem, observe } from "./observe.ts";
+import { Placement } from "./placement.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
 import { observeOnce } from "./remember.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
@@ -57,6 +59,7 @@ export class LocalReceiver implements Receiver {
   readonly #limit: TokenBucket | undefined;
   readonly #options: LocalReceiverOptions;
   readonly #root: string;
+  readonly #placement: Placement;
   readonly #targets = new Map<string, Target>();
   /** Creating parents is serialized: two steps may need the same one. */
   #creating: Promise<unknown> = Promise.resolve();
@@ -66,6 +69,7 @@ export class LocalReceiver implements Receiver {
     this.#options = options;
     this.#limit = options.recv.bandwidthLimit && new TokenBucket(options.recv.bandwidthLimit);
     this.#root = options.clientIdentity === undefined ? options.rootFs : `${options.rootFs}/${options.clientIdentity}`;
+    this.#placement = new Placement(this.#root, options.recv.rootMapping);
   }
 
   async list(): Promise<SideListing> {
@@ -75,10 +79,9 @@ export class LocalReceiver implements Receiver {
     const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
     for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
-    const below = observed.filesystems.filter(({ name }) => isBelow(name, this.#root));
-    const filesystems = below.map(
-      (filesystem): FilesystemState => ({
-        filesystem: filesystem.name.slice(this.#root.length + 1),
+    const filesystems = this.#byOriginal(observed.filesystems).map(
+      ([original, filesystem]): FilesystemState => ({
+        filesystem: original,
         type: filesystem.type,
         isPlaceholder: filesystem.isPlaceholder,
         encrypted: filesystem.encrypted,
@@ -91,6 +94,10 @@ export class LocalReceiver implements Receiver {
       }),
     );
     return { filesystems, problems: [] };
+  }
+
+  async misplaced(filesystems: readonly string[]): Promise<ReadonlyMap<string, Misplaced>> {
+    return this.#placement.isMapped ? this.#placement.misplaced(filesystems) : new Map();
   }
 
   /** Looks at one filesystem and what is above it, instead of `list()`: all that a receive into it needs to know. */
@@ -179,11 +186,16 @@ export class LocalReceiver implements Receiver {
 
   async setAside(filesystem: string, suffix: string): Promise<void> {
     const name = this.#name(filesystem);
+    const aside = name + suffix;
+    const problem = filesystemNameProblem(aside);
+    if (problem !== undefined) throw new FailedError(`filesystem name ${JSON.stringify(aside)} ${problem}`);
+    const below = [...this.#targets.keys()].find((other) => isBelow(other, name));
+    if (below !== undefined) throw new FailedError(`${name} is not renamed: ${below} is below it, and would go along`);
     // It is no replica any more: our hold would only keep its owner from destroying it.
     const held = [...(this.#targets.get(name)?.lastReceived ?? [])].map((snapshot) => `${name}@${snapshot}`);
     const kept = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), held);
     for (const error of kept.values()) this.#options.warn(error.message);
-    await renameDataset(this.#options.runner, name, this.#name(filesystem + suffix));
+    await renameDataset(this.#options.runner, name, aside);
     this.#targets.delete(name);
   }
 
@@ -201,9 +213,16 @@ export class LocalReceiver implements Receiver {
 
   /** This host's name of a sender's filesystem; refuses whatever would not be below the root. */
   #name(filesystem: string): string {
-    const problem = filesystemNameProblem(filesystem) ?? filesystemNameProblem(`${this.#root}/${filesystem}`);
-    if (problem !== undefined) throw new FailedError(`filesystem name ${JSON.stringify(filesystem)} ${problem}`);
-    return `${this.#root}/${filesystem}`;
+    return this.#placement.nameOf(filesystem);
+  }
+
+  /** What was received, by the sender's names and in their order. */
+  #byOriginal(observed: readonly ObservedFilesystem[]): [original: string, ObservedFilesystem][] {
+    const received = observed.flatMap((found): [string, ObservedFilesystem][] => {
+      const original = this.#placement.originalOf(found.name);
+      return original === undefined ? [] : [[original, found]];
+    });
+    return this.#placement.isMapped ? received.sort(([a], [b]) => comparePaths(a, b)) : received;
   }
 
   #target(name: string): Target {

@@ -1,7 +1,8 @@
 /** From a job to where its replicas are, and to who sends them back. */
 import type { PullJob, PushJob } from "../config/config.ts";
 import type { Sender } from "./endpoint.ts";
-import { localPeer, type OpenOptions, remoteOptions } from "./open.ts";
+import { localPeer, nameBy, type OpenOptions, remoteOptions } from "./open.ts";
+import { Placement } from "./placement.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 
 export interface Replicas {
@@ -18,19 +19,21 @@ export interface Replicas {
 /** @throws {ZreplRunError} when the other side can't be reached, or refuses */
 export async function openReplicas(job: PushJob | PullJob, options: OpenOptions): Promise<Replicas> {
   const { config, runner, warn } = options;
-  const local = (name: string, root: string, originalsJob: string | undefined): Replicas => ({
-    sender: new ReplicaSender({ runner, job: name, root, warn }),
-    nameOf: (filesystem) => `${root}/${filesystem}`,
-    root,
+  const local = (name: string, placement: Placement, originalsJob: string | undefined): Replicas => ({
+    sender: new ReplicaSender({ runner, job: name, placement, warn }),
+    nameOf: nameBy(placement),
+    root: placement.root,
     originalsJob,
     close: async () => undefined,
   });
   const { connect, name } = job;
-  if (job.type === "pull")
-    return local(name, job.rootFs, connect.type === "local" ? localPeer(job, config, "source").name : undefined);
+  if (job.type === "pull") {
+    const originalsJob = connect.type === "local" ? localPeer(job, config, "source").name : undefined;
+    return local(name, new Placement(job.rootFs, job.recv.rootMapping), originalsJob);
+  }
   if (connect.type === "local") {
     const sink = localPeer(job, config, "sink");
-    return local(sink.name, `${sink.rootFs}/${connect.clientIdentity}`, name);
+    return local(sink.name, new Placement(`${sink.rootFs}/${connect.clientIdentity}`, sink.recv.rootMapping), name);
   }
   const { connectReplicas } = await import("../remote/connect.ts");
   const { endpoint: sender, nameOf, close } = await connectReplicas(connect, remoteOptions(job, options));

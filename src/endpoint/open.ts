@@ -6,6 +6,7 @@ import type { Runner } from "../zfs/runner.ts";
 import type { Receiver, Sender } from "./endpoint.ts";
 import { LocalReceiver } from "./local-receiver.ts";
 import { LocalSender } from "./local-sender.ts";
+import { Placement } from "./placement.ts";
 
 export interface Endpoints {
   readonly sender: Sender;
@@ -48,7 +49,9 @@ export function openOwnSide(
 ): { readonly side: "sender"; readonly endpoint: Sender } | { readonly side: "receiver"; readonly endpoint: Receiver } {
   const { name } = job;
   if (job.type === "sink" || job.type === "pull") {
-    const { rootFs, recv } = job;
+    const { rootFs } = job;
+    // by this host's names: whose they were on the sender does not matter here
+    const { rootMapping: _, ...recv } = job.recv;
     const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
     return { side: "receiver", endpoint };
   }
@@ -77,14 +80,14 @@ async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> 
   const { clientIdentity } = job.connect;
   const { name, rootFs, recv } = sink;
   const receiver = new LocalReceiver({ runner, job: name, rootFs, clientIdentity, recv, warn });
-  const root = `${rootFs}/${clientIdentity}`;
-  return { sender, receiver, receiverName: (filesystem) => `${root}/${filesystem}`, close: async () => undefined };
+  const receiverName = nameBy(new Placement(`${rootFs}/${clientIdentity}`, recv.rootMapping));
+  return { sender, receiver, receiverName, close: async () => undefined };
 }
 
 async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> {
   const { config, runner, warn } = options;
   const { name, rootFs } = job;
-  const receiverName = (filesystem: string) => `${rootFs}/${filesystem}`;
+  const receiverName = nameBy(new Placement(rootFs, job.recv.rootMapping));
   const receiverFor = (recv: RecvOptions) =>
     new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
   if (job.connect.type !== "local") {
@@ -98,6 +101,14 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
   const source = localPeer(job, config, "source");
   const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
   return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
+}
+
+/** For messages, so also of what has no place. */
+export function nameBy(placement: Placement): (filesystem: string) => string {
+  return (filesystem) => {
+    const place = placement.placeOf(filesystem);
+    return place.kind === "at" ? place.name : filesystem;
+  };
 }
 
 export function remoteOptions(

@@ -8,7 +8,7 @@ import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/ar
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots } from "../zfs/hold.ts";
 import { listProperty } from "../zfs/list.ts";
-import { isBelow, poolOf } from "../zfs/name.ts";
+import { poolOf } from "../zfs/name.ts";
 import { parseSendEstimate } from "../zfs/parse.ts";
 import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -24,6 +24,7 @@ import type {
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
 import { type ObservedFilesystem, observe } from "./observe.ts";
+import type { Placement } from "./placement.ts";
 import { judgeSend } from "./send-failure.ts";
 import { resumeTokenProblem, versionProblem } from "./send-rules.ts";
 import { StepProtection } from "./step-protection.ts";
@@ -32,8 +33,7 @@ export interface ReplicaSenderOptions {
   readonly runner: Runner;
   /** The sink or pull job. */
   readonly job: string;
-  /** What stands before a filesystem's name here. */
-  readonly root: string;
+  readonly placement: Placement;
   /** Told of leftovers that could not be removed. */
   readonly warn: (message: string) => void;
 }
@@ -57,8 +57,9 @@ export class ReplicaSender implements Sender {
   }
 
   async list(): Promise<SideListing> {
-    const { root, runner } = this.#options;
-    const { filesystems, missingRoots } = await observe(runner, { roots: [root] }, (name) => isBelow(name, root));
+    const { placement, runner } = this.#options;
+    const isReplica = (name: string) => placement.originalOf(name) !== undefined;
+    const { filesystems, missingRoots } = await observe(runner, { roots: [placement.root] }, isReplica);
     this.#replicas.clear();
     await this.#take(filesystems);
     return {
@@ -77,9 +78,10 @@ export class ReplicaSender implements Sender {
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {
     const decoded = await decodeResumeToken(this.#options.runner, token);
-    const { root } = this.#options;
-    if (decoded === undefined || !isBelow(decoded.toName, root)) return decoded;
-    return { ...decoded, toName: decoded.toName.slice(root.length + 1) };
+    if (decoded === undefined) return decoded;
+    const [name = "", snapshot = ""] = decoded.toName.split("@");
+    const original = this.#options.placement.originalOf(name);
+    return original === undefined ? decoded : { ...decoded, toName: `${original}@${snapshot}` };
   }
 
   async estimate(request: StepRequest): Promise<number | undefined> {
@@ -141,11 +143,11 @@ export class ReplicaSender implements Sender {
   }
 
   pools(): readonly string[] {
-    return [poolOf(this.#options.root)];
+    return [poolOf(this.#options.placement.root)];
   }
 
   #name(filesystem: string): string {
-    return `${this.#options.root}/${filesystem}`;
+    return this.#options.placement.nameOf(filesystem);
   }
 
   #here(request: StepRequest): StepRequest {
@@ -153,7 +155,8 @@ export class ReplicaSender implements Sender {
   }
 
   #byOriginal(failures: FilesystemFailures): FilesystemFailures {
-    return new Map([...failures].map(([name, error]) => [name.slice(this.#options.root.length + 1), error]));
+    const { placement } = this.#options;
+    return new Map([...failures].map(([name, error]) => [placement.originalOf(name) ?? name, error]));
   }
 
   #replica(filesystem: string): Replica {
@@ -164,12 +167,14 @@ export class ReplicaSender implements Sender {
 
   async #take(observed: readonly ObservedFilesystem[]): Promise<void> {
     const encrypted = observed.filter((found) => found.encrypted);
-    const { root } = this.#options;
+    const { placement } = this.#options;
     const encryptionRoots = await this.#encryptionRoots(encrypted);
     const states: FilesystemState[] = [];
     for (const found of observed) {
-      const raw = found.encrypted && isBelow(encryptionRoots.get(found.name) ?? "", root);
-      const state = stateOf(found, found.name.slice(root.length + 1));
+      const original = placement.originalOf(found.name);
+      if (original === undefined) continue;
+      const raw = found.encrypted && placement.originalOf(encryptionRoots.get(found.name) ?? "") !== undefined;
+      const state = stateOf(found, original);
       this.#replicas.set(state.filesystem, { state, raw });
       states.push(stateOf(found, found.name));
     }
@@ -179,7 +184,7 @@ export class ReplicaSender implements Sender {
   /** Whose key opens a replica: its own or another replica's where it came encrypted, else that of the receiver. */
   async #encryptionRoots(encrypted: readonly ObservedFilesystem[]): Promise<ReadonlyMap<string, string>> {
     if (encrypted.length === 0) return new Map();
-    const roots = encrypted.length === 1 ? encrypted.map(({ name }) => name) : [this.#options.root];
+    const roots = encrypted.length === 1 ? encrypted.map(({ name }) => name) : [this.#options.placement.root];
     return listProperty(this.#options.runner, "encryptionroot", roots);
   }
 

@@ -62,6 +62,7 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   destroySnapshots: { permission: "prune", changes: true, roles: ["sink", "source"] },
   reclaimable: { permission: "list", changes: false, roles: ["sink", "source"] },
   poolFeatures: { permission: "list", changes: false, roles: ["sink", "source"] },
+  misplaced: { permission: "list", changes: false, roles: ["sink"] },
   lock: { permission: "list", changes: true, roles: ["sink", "source"] },
 };
 

@@ -1,13 +1,19 @@
 /** A sink's quota: how many filesystems a client may have. */
 import type { SinkJob } from "../config/config.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
+import { Placement } from "../endpoint/placement.ts";
 import { FailedError } from "../errors.ts";
 import { ancestorsOf, isBelow } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
 
+/** Where a client's filesystems are. */
+export function placementOf({ rootFs, recv }: SinkJob, identity: string): Placement {
+  return new Placement(`${rootFs}/${identity}`, recv.rootMapping);
+}
+
 /** @throws {FailedError} when the step would give the client more filesystems than it may have */
 export async function admit(job: SinkJob, identity: string, step: StepRequest, runner: Runner): Promise<void> {
-  const { maxFilesystems, rootFs } = job;
+  const { maxFilesystems } = job;
   if (maxFilesystems === undefined) return;
   if (step.via.length > 0)
     throw new FailedError(
@@ -16,7 +22,8 @@ export async function admit(job: SinkJob, identity: string, step: StepRequest, r
         hint: "set replication.bundle to false in the push job",
       },
     );
-  const root = `${rootFs}/${identity}`;
+  const placement = placementOf(job, identity);
+  const { root } = placement;
   const { stdout } = await runner.run([
     "zfs",
     "list",
@@ -30,7 +37,7 @@ export async function admit(job: SinkJob, identity: string, step: StepRequest, r
     root,
   ]);
   const present = new Set(stdout.split("\n").filter((name) => isBelow(name, root)));
-  const target = `${root}/${step.filesystem}`;
+  const target = placement.nameOf(step.filesystem);
   const fresh = [...ancestorsOf(target), target].filter((name) => isBelow(name, root) && !present.has(name)).length;
   if (fresh > 0 && present.size + fresh > maxFilesystems)
     throw new FailedError(

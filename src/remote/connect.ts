@@ -81,7 +81,8 @@ async function openRemote<T>(
       endpoint: build(remote),
       peer: transport.peer,
       welcome,
-      nameOf: (filesystem) => `${transport.peer}:${root === "" ? "" : `${root}/`}${filesystem}`,
+      nameOf: (filesystem) =>
+        `${transport.peer}:${root === "" || welcome.mapped === true ? "" : `${root}/`}${filesystem}`,
       close: async () => {
         await remote.session.close();
         await transport.close();

@@ -2,7 +2,7 @@
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { version as ourVersion } from "../version.ts";
 import { type ByteSource, readFrame, streamSource } from "./byte-source.ts";
-import { flag, integer, object, text } from "./checks.ts";
+import { flag, integer, object, optional, text } from "./checks.ts";
 import type { Connection, Transport } from "./connection.ts";
 import { encodeStep } from "./message.ts";
 import { ConnectError, ConnectionLostError, fromWire, printable, wireError } from "./remote-error.ts";
@@ -39,6 +39,8 @@ export interface Welcome {
   readonly root: string;
   /** The other side's clock. */
   readonly clockSec: number;
+  /** Not every filesystem has a place there: ask with `misplaced`. Absent = every one has. */
+  readonly mapped?: boolean | undefined;
   readonly permissions: {
     readonly receive: boolean;
     readonly send: boolean;
@@ -53,6 +55,7 @@ const welcomeCheck = object<Welcome>({
   root: text(255),
   clockSec: integer(0, Number.MAX_SAFE_INTEGER),
   permissions: object({ receive: flag, send: flag, list: flag, prune: flag }),
+  mapped: optional(flag),
 });
 
 export interface Opened {

@@ -5,6 +5,7 @@ import type {
   DestroyRequest,
   FilesystemFailures,
   FilesystemState,
+  Misplaced,
   StepRequest,
 } from "../endpoint/endpoint.ts";
 import { bookmarkNameProblem, componentProblem, filesystemNameProblem, snapshotNameProblem } from "../zfs/name.ts";
@@ -167,6 +168,17 @@ export const failureList = list(failure, MAX_BATCH);
 
 export function encodeFailures(failures: FilesystemFailures, encode: (error: Error) => object): object[] {
   return [...failures].map(([filesystem, error]) => ({ filesystem, error: encode(error) }));
+}
+
+const misplaced = object<{ filesystem: string } & Misplaced>({
+  filesystem: filesystemName,
+  kind: oneOf("leftOut", "nowhere"),
+  message: text(64 * 1024),
+});
+export const misplacedList = list(misplaced, MAX_BATCH);
+
+export function encodeMisplaced(found: ReadonlyMap<string, Misplaced>): object[] {
+  return [...found].map(([filesystem, { kind, message }]) => ({ filesystem, kind, message }));
 }
 
 /** One line of a listing. Filesystems come with their versions after them. */

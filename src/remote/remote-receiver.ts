@@ -4,6 +4,7 @@ import type {
   DestroyFailure,
   DestroyRequest,
   FilesystemFailures,
+  Misplaced,
   OpenStream,
   Receiver,
   SideListing,
@@ -15,7 +16,7 @@ import type { FilesystemVersion } from "../zfs/version.ts";
 import { readFrame } from "./byte-source.ts";
 import type { Transport } from "./connection.ts";
 import { connect, type Hello, type Opened } from "./handshake.ts";
-import { encodeConfirmed, encodeStep, encodeVersion } from "./message.ts";
+import { encodeConfirmed, encodeStep, encodeVersion, misplacedList } from "./message.ts";
 import {
   destroyRemotely,
   failuresOf,
@@ -59,6 +60,14 @@ export class RemoteReceiver implements Receiver {
 
   poolFeatures(): Promise<PoolFeatures[]> {
     return poolFeaturesRemotely(this.#options.session);
+  }
+
+  async misplaced(filesystems: readonly string[]): Promise<ReadonlyMap<string, Misplaced>> {
+    const { session } = this.#options;
+    if (session.welcome.mapped !== true) return new Map();
+    const { result } = await session.call("misplaced", { filesystems });
+    const found = misplacedList(result, "result");
+    return new Map(found.map(({ filesystem, kind, message }) => [filesystem, { kind, message: printable(message) }]));
   }
 
   /** A small stream goes over the session; a large one gets a connection of its own, past Node where that can be. */

@@ -9,7 +9,7 @@ import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type Entrance, findJob, type PassiveJob, permissionsOf, requirePermission } from "./access.ts";
-import { admit } from "./admit.ts";
+import { admit, placementOf } from "./admit.ts";
 import { readFrame } from "./byte-source.ts";
 import { integer, matching, object, oneOf, optional, text } from "./checks.ts";
 import { ClientLock, type ClientLockOptions, underSession } from "./client-lock.ts";
@@ -176,6 +176,7 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
     root,
     clockSec: Math.floor(nowMs() / 1000),
     permissions: permissionsOf(job),
+    ...(job.type === "sink" && job.recv.rootMapping !== undefined ? { mapped: true } : {}),
   };
 }
 
@@ -192,7 +193,7 @@ function openServed({ job, entrance, hello, runner }: Context, warn: (message: s
   if (hello.role === "restore")
     return {
       role: "source",
-      endpoint: new ReplicaSender({ runner, job: name, root: `${rootFs}/${identity}`, warn }),
+      endpoint: new ReplicaSender({ runner, job: name, placement: placementOf(job, identity), warn }),
     };
   const endpoint = new LocalReceiver({
     runner,

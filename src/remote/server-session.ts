@@ -23,6 +23,7 @@ import {
   encodeDestroyFailure,
   encodeFailures,
   encodeListing,
+  encodeMisplaced,
   encodePoolFeatures,
   encodeReclaimable,
   filesystemName,
@@ -73,6 +74,7 @@ const steps = object({ steps: batchOf(stepRequest) });
 const confirmed = object({ steps: batchOf(confirmedStep) });
 const oneStep = object({ step: stepRequest });
 const oneFilesystem = object({ filesystem: filesystemName });
+const names = object({ filesystems: batchOf(filesystemName) });
 const token = object({ token: resumeTokenText });
 const rollback = object({ filesystem: filesystemName, to: version, destroys: batchOf(version) });
 const setAside = object({
@@ -238,6 +240,10 @@ class ServerSession {
       case "confirm": {
         const request = confirmed(args, "args");
         return () => endpoint.confirm(request.steps).then(failures);
+      }
+      case "misplaced": {
+        const { filesystems } = names(args, "args");
+        return async () => ({ result: encodeMisplaced((await endpoint.misplaced?.(filesystems)) ?? new Map()) });
       }
       case "clearResumeState": {
         const { filesystem } = oneFilesystem(args, "args");

@@ -23,7 +23,8 @@ export type Verb =
   | "reclaimable"
   | "poolFeatures"
   | "lock"
-  | "look";
+  | "look"
+  | "misplaced";
 
 export interface Answer {
   readonly result: unknown;

@@ -22,7 +22,9 @@ export async function observeAndPlan(
   nowMs: number,
 ): Promise<Planned> {
   const [sender, receiver] = await Promise.all([sendingEnd.list(), receivingEnd.list()]);
-  const wanted = new Set(sender.filesystems.map(({ filesystem }) => filesystem));
+  const names = sender.filesystems.map(({ filesystem }) => filesystem);
+  const misplaced = await receivingEnd.misplaced?.(names);
+  const wanted = new Set(names);
   const tokens = new Map<string, ResumeToken | undefined>();
   for (const { filesystem, resumeToken } of receiver.filesystems)
     if (resumeToken !== undefined && wanted.has(filesystem))
@@ -31,6 +33,7 @@ export async function observeAndPlan(
     sender: sender.filesystems,
     receiver: receiver.filesystems,
     tokens,
+    ...(misplaced === undefined ? {} : { misplaced }),
     senderJob: sendingEnd.job,
     receiverJob: receivingEnd.job,
     policy: { replication: job.replication, conflictResolution: job.conflictResolution },

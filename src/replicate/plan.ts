@@ -1,6 +1,6 @@
 /** What replication will do, as plain data: two listings and a policy in, a plan out (zrepl-behaviour.md §4.3). */
 import type { ConflictResolution, Guarantee, ReplicationOptions } from "../config/config.ts";
-import type { FilesystemState } from "../endpoint/endpoint.ts";
+import type { FilesystemState, Misplaced } from "../endpoint/endpoint.ts";
 import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
@@ -53,6 +53,8 @@ export interface PlanInput {
   readonly receiver: readonly FilesystemState[];
   /** Decoded resume tokens of the receiver's filesystems; undefined value = corrupt. */
   readonly tokens: ReadonlyMap<string, ResumeToken | undefined>;
+  /** What the receiver has no place for; absent = there is none. */
+  readonly misplaced?: ReadonlyMap<string, Misplaced>;
   readonly senderJob: string;
   readonly receiverJob: string;
   readonly policy: PlanPolicy;
@@ -79,6 +81,10 @@ function planFilesystem(
   input: PlanInput,
 ): FilesystemPlan {
   const { filesystem } = sender;
+  const misplaced = input.misplaced?.get(filesystem);
+  if (misplaced?.kind === "leftOut") return { filesystem, outcome: "nothing", reason: misplaced.message };
+  // others may still go where they belong
+  if (misplaced?.kind === "nowhere") return refused(filesystem, misplaced.message, true);
   if (sender.isPlaceholder)
     return receiver === undefined || receiver.isPlaceholder
       ? { filesystem, outcome: "nothing", reason: "placeholder" }

@@ -24,7 +24,8 @@ export async function differenceOf(
   const flags = { properties: false, backup: false, compressed: false, embedded: false, saved: false };
   const argv = buildSendArgv({
     to: `${filesystem}@${sender.name}`,
-    flags: { ...flags, raw: theirs.raw, largeBlocks: true },
+    // as the replica is: without -L, it was received in pieces of 128 KiB
+    flags: { ...flags, raw: theirs.raw, largeBlocks: theirs.largeBlocks },
   });
   const ours = await read(runner, {
     end: { kind: "command", argv },

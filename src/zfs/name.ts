@@ -57,6 +57,12 @@ export function ancestorsOf(filesystem: string): string[] {
   return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("/"));
 }
 
+/** Order in which `/` comes before everything else, so that a parent's whole subtree follows it. */
+export function comparePaths(a: string, b: string): number {
+  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /** Whether `filesystem` is strictly below `root`. */
 export function isBelow(filesystem: string, root: string): boolean {
   return filesystem.startsWith(`${root}/`);

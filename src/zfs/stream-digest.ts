@@ -22,6 +22,8 @@ const TYPE = {
 } as const;
 /** Of a block as it is on disk, encrypted (`zfs send -w`). */
 const RAW = 1n << 24n;
+/** Blocks of more than 128 KiB are whole (`zfs send -L`). */
+const LARGE_BLOCKS = 1n << 19n;
 /** The largest record that OpenZFS makes. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024 + 4096;
 
@@ -31,6 +33,8 @@ export interface StreamContent {
   /** Of the blocks. */
   readonly bytes: number;
   readonly raw: boolean;
+  /** Whether larger blocks than 128 KiB are sent whole; else they come in pieces. */
+  readonly largeBlocks: boolean;
 }
 
 /** A sink for one stream; `content` once it has ended. */
@@ -41,7 +45,7 @@ export class StreamDigest extends Writable {
   #wanted = RECORD_BYTES;
   /** Of which the payload is awaited. */
   #record: Buffer | undefined;
-  #raw = false;
+  #features = 0n;
   #bytes = 0;
   #hasBegun = false;
   #hasEnded = false;
@@ -49,7 +53,12 @@ export class StreamDigest extends Writable {
   /** @throws {ParseError} when the stream was cut */
   content(): StreamContent {
     if (!this.#hasEnded) throw malformed("it ends early");
-    return { digest: this.#hash.copy().digest("hex"), bytes: this.#bytes, raw: this.#raw };
+    return {
+      digest: this.#hash.copy().digest("hex"),
+      bytes: this.#bytes,
+      raw: this.#has(RAW),
+      largeBlocks: this.#has(LARGE_BLOCKS),
+    };
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
@@ -61,6 +70,10 @@ export class StreamDigest extends Writable {
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #has(feature: bigint): boolean {
+    return (this.#features & feature) !== 0n;
   }
 
   #cut(bytes: number): Buffer {
@@ -118,13 +131,13 @@ export class StreamDigest extends Writable {
     switch (record.readUInt32LE(0)) {
       case TYPE.begin:
         this.#hasBegun = true;
-        this.#raw = ((record.readBigUInt64LE(16) >> 2n) & RAW) !== 0n;
+        this.#features = record.readBigUInt64LE(16) >> 2n;
         return;
       case TYPE.end:
         this.#hasEnded = true;
         return;
       case TYPE.write:
-        if (!this.#raw && isZero(payload)) return; // a hole elsewhere
+        if (!this.#has(RAW) && isZero(payload)) return; // a hole elsewhere
     }
     const fields = identityOf(record);
     if (fields === undefined) return;

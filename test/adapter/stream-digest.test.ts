@@ -83,9 +83,10 @@ describe("a stream's content is another one", () => {
   });
 });
 
-test("whether it is raw is told", async () => {
-  expect((await digest(STREAM)).raw).toBe(false);
-  expect((await digest([begin("tank/a@1", 1n << 24n), end])).raw).toBe(true);
+test("how it is sent is told", async () => {
+  expect(await digest(STREAM)).toMatchObject({ raw: false, largeBlocks: false });
+  expect(await digest([begin("tank/a@1", 1n << 24n), end])).toMatchObject({ raw: true, largeBlocks: false });
+  expect(await digest([begin("tank/a@1", 1n << 19n), end])).toMatchObject({ raw: false, largeBlocks: true });
 });
 
 test.each([

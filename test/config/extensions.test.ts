@@ -152,3 +152,26 @@ describe("monitoring", () => {
     expect((await problemsOf(load(withIt(monitoring)))).join("\n")).toContain(problem);
   });
 });
+
+describe("a sink", () => {
+  test("gives nothing back unless it says so", async () => {
+    expect(await first(job("sink", ""))).toMatchObject({ permissions: { receive: true, send: false } });
+    expect(await first(job("sink", "permissions: {send: true}"))).toMatchObject({ permissions: { send: true } });
+  });
+
+  test("may map names", async () => {
+    expect(await first(job("sink", "recv: {}"))).not.toHaveProperty("recv.rootMapping");
+    expect(await first(job("sink", `recv: {root_mapping: {"tank/a<": back/c/a, "<": "!"}}`))).toMatchObject({
+      recv: {
+        rootMapping: new Map([
+          ["tank/a<", "back/c/a"],
+          ["<", "!"],
+        ]),
+      },
+    });
+    expect(await problemsOf(load(job("sink", `recv: {root_mapping: {"tank<x": back/c, a: back@x}}`)))).toHaveLength(1);
+    expect((await problemsOf(load(job("sink", "recv: {root_mapping: {a: back@x}}")))).join()).toContain(
+      '"back@x" is neither "!" nor a filesystem: it contains @ or #',
+    );
+  });
+});

@@ -122,9 +122,9 @@ describe("over ssh", () => {
 
     await zfs("destroy", "-r", `${from.name}/tree`);
     const list = await succeed("restore", "tree", "--list");
-    expect(list).toMatch(/tree\/a\/b, from 127.*\n {2}.* UTC {2}@two\n {2}.* UTC {2}@one\n/);
+    expect(list).toMatch(/tree\/a\/b, from root@127.*\n {2}.* UTC {2}@two\n {2}.* UTC {2}@one\n/);
     const plan = await succeed("restore", "tree", "--filesystem", `${from.name}/tree`, "--recursive", "-n");
-    expect(plan).toMatch(/tree\/a\/b: from 127.*\n {2}full @two \(about 4\.. MiB\)/);
+    expect(plan).toMatch(/tree\/a\/b: from root@127.*\n {2}full @two \(about 4\.. MiB\)/);
     await succeed("restore", "tree", "--filesystem", `${from.name}/tree`, "--recursive");
     await zfs("mount", "-a");
     expect([checksums(folder("tree")), await volume()]).toEqual(before);

@@ -33,8 +33,10 @@ test("the content is the same on both sides, however it is stored; and is found 
   for (const name of ["files", "odd", "vol"]) await zfs("snapshot", `${site.fs(name)}@two`);
   await site.succeed(["push", PUSH_JOB]);
 
-  const ended = await site.succeed(["verify", PUSH_JOB, "--data", "--sample", "100%"]);
+  const ended = await site.run(["verify", PUSH_JOB, "--data", "--sample", "100%"]);
   const verified = eventsOf(ended, "verified");
+  expect(verified.flatMap(({ problems, unknown }) => [...problems, ...unknown])).toEqual([]);
+  expect(ended.exitCode, ended.stderr).toBe(0);
   expect(verified.map(({ filesystem, contents }) => [filesystem, contents])).toEqual(
     ["files", "odd", "vol"].map((name) => [site.fs(name), ["one", "two"]]),
   );
