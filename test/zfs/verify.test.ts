@@ -49,3 +49,20 @@ test("the content is the same on both sides, however it is stored; and is found 
   expect(other.exitCode).toBe(3);
   expect(eventsOf(other, "verified")[0]?.problems.join()).toContain("@two is not the same on both sides: guid");
 });
+
+test("what was sent encrypted is compared as it is on disk, without a key", async () => {
+  const site = await newSite({ push: { send: { encrypted: true } } });
+  const key = join(site.src.dir, "key");
+  writeFileSync(key, Buffer.alloc(32, 7));
+  const encryption = ["-o", "encryption=on", "-o", "keyformat=raw", "-o", `keylocation=file://${key}`];
+  await zfs("create", ...encryption, "-o", "compression=lz4", site.fs("e"));
+  await writeRandom(join(site.mountpoint("e"), "large"), 2000);
+  for (let i = 0; i < 100; i++) writeFileSync(join(site.mountpoint("e"), `small ${i}`), "text ".repeat(i));
+  await zfs("snapshot", `${site.fs("e")}@one`);
+  await site.succeed(["push", PUSH_JOB]);
+  await zfs("unmount", site.fs("e"));
+  await zfs("unload-key", site.fs("e"));
+  const ended = await site.run(["verify", PUSH_JOB, "--data"]);
+  expect(eventsOf(ended, "verified")).toMatchObject([{ contents: ["one"], problems: [], unknown: [] }]);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+});
