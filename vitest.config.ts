@@ -6,5 +6,6 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/zfs/**", "node_modules/**"],
     testTimeout: 60_000,
+    maxWorkers: "100%", // the default leaves one core idle, which is half of two
   },
 });
