@@ -45,7 +45,8 @@ describe("while a job replicates", () => {
       expect(second.stderr).toContain(`pid ${running.pid} `);
       expect(second.stderr).toContain(`"zrepl-run --config `);
       expect(second.stderr).toContain("hint: wait for it with --lock-wait DURATION");
-      expect(second.events).toMatchObject([{ event: "end", exitCode: 75 }]);
+      expect(second.events.map(({ event }) => event)).toEqual(["start", "jobDone", "end"]);
+      expect(second.events.at(-1)).toMatchObject({ exitCode: 75 });
       expect(await snapshotsOf(site.fs("data"))).toEqual(["1"]);
     },
   );
@@ -80,7 +81,7 @@ test("after kill -9, the next run waits for nobody", async () => {
   const running = await startPush();
   process.kill(-running.pid, "SIGKILL");
   await running.ended;
-  expect(readdirSync(join(site.dir, "locks"))).toEqual([`job-${PUSH_JOB.replace(" ", "_")}.lock`]);
+  expect(readdirSync(join(site.dir, "locks"))).toContain(`job-${PUSH_JOB.replace(" ", "_")}.lock`);
   await expect.poll(() => site.zfsProcesses(), { timeout: 10_000 }).toEqual([]);
   await site.succeed(["push", PUSH_JOB]); // without --lock-wait, only a lock that is taken over lets it in
   expect(await snapshotsOf(site.replica("data"))).toEqual(["1"]);
