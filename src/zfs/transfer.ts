@@ -224,6 +224,7 @@ async function capture(
     if (size <= maxBytes || tooLarge) return;
     tooLarge = true;
     chunks.length = 0;
+    child.stdout?.destroy(); // it may write faster than it ends
     endProcessGroup(child);
   };
   child.stdout?.on("data", (chunk: Buffer) => {
