@@ -17,7 +17,6 @@ import type {
   DestroyFailure,
   DestroyRequest,
   FilesystemFailures,
-  FilesystemState,
   Misplaced,
   OpenStream,
   Receiver,
@@ -26,7 +25,7 @@ import type {
   StreamFailure,
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
-import { type ObservedFilesystem, observe } from "./observe.ts";
+import { type ObservedFilesystem, observe, stateOf } from "./observe.ts";
 import { Placement } from "./placement.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
 import { observeOnce } from "./remember.ts";
@@ -79,21 +78,8 @@ export class LocalReceiver implements Receiver {
     const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
     for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
-    const filesystems = this.#byOriginal(observed.filesystems).map(
-      ([original, filesystem]): FilesystemState => ({
-        filesystem: original,
-        type: filesystem.type,
-        isPlaceholder: filesystem.isPlaceholder,
-        encrypted: filesystem.encrypted,
-        resumeToken: filesystem.resumeToken,
-        get versions() {
-          return filesystem.versions;
-        },
-        holds: filesystem.holds,
-        refusal: undefined,
-      }),
-    );
-    return { filesystems, problems: [] };
+    const received = this.#byOriginal(observed.filesystems);
+    return { filesystems: received.map(([original, found]) => stateOf(found, original)), problems: [] };
   }
 
   async misplaced(filesystems: readonly string[]): Promise<ReadonlyMap<string, Misplaced>> {

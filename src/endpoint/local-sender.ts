@@ -21,7 +21,7 @@ import type {
   StepRequest,
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
-import type { ObservedFilesystem } from "./observe.ts";
+import { stateOf } from "./observe.ts";
 import { observeSelected } from "./select.ts";
 import { judgeSend } from "./send-failure.ts";
 import { encryptionRefusal, resumeTokenProblem, tokenPolicyProblem, versionProblem } from "./send-rules.ts";
@@ -55,7 +55,7 @@ export class LocalSender implements Sender {
   async list(): Promise<SideListing> {
     const { runner, filter, send } = this.#options;
     const observed = await observeSelected(runner, filter);
-    const filesystems = observed.filesystems.map((found) => stateOf(found, send));
+    const filesystems = observed.filesystems.map((found) => stateOf(found, found.name, encryptionRefusal(found, send)));
     this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
     this.#protection.observe(filesystems);
     return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
@@ -67,7 +67,8 @@ export class LocalSender implements Sender {
     if (!filter.match(filesystem)) return;
     const observed = await observeSelected(runner, filter, filesystem);
     this.#states.delete(filesystem);
-    for (const found of observed.filesystems) this.#states.set(filesystem, stateOf(found, send));
+    for (const found of observed.filesystems)
+      this.#states.set(filesystem, stateOf(found, filesystem, encryptionRefusal(found, send)));
   }
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {
@@ -157,15 +158,4 @@ export class LocalSender implements Sender {
       },
     };
   }
-}
-
-function stateOf(found: ObservedFilesystem, send: SendOptions): FilesystemState {
-  const { name, type, isPlaceholder, encrypted, resumeToken, holds } = found;
-  const refusal = encryptionRefusal(found, send);
-  return {
-    ...{ filesystem: name, type, isPlaceholder, encrypted, resumeToken, holds, refusal },
-    get versions() {
-      return found.versions;
-    },
-  };
 }

@@ -3,8 +3,10 @@ import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
 import { listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
+import { comparePaths } from "../zfs/name.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
 import type { Runner } from "../zfs/runner.ts";
+import type { FilesystemState } from "./endpoint.ts";
 
 /** A filesystem of this host by its real name. */
 export interface ObservedFilesystem extends FilesystemRecord {
@@ -48,17 +50,22 @@ export async function observe(
       holds: holds.get(record.name) ?? NO_HOLDS,
     }),
   );
-  return { filesystems: sortByName(filesystems), missingRoots: listing.missingRoots };
+  filesystems.sort((a, b) => comparePaths(a.name, b.name));
+  return { filesystems, missingRoots: listing.missingRoots };
+}
+
+/** An observed filesystem as an endpoint calls it, by its name on the sender. */
+export function stateOf(found: ObservedFilesystem, filesystem: string, refusal?: string): FilesystemState {
+  const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
+  return {
+    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal },
+    get versions() {
+      return found.versions;
+    },
+  };
 }
 
 const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();
-
-/** `/` sorts before everything else, so that a parent's whole subtree follows it. */
-function sortByName(filesystems: readonly ObservedFilesystem[]): ObservedFilesystem[] {
-  const keyed = filesystems.map((filesystem) => ({ filesystem, key: filesystem.name.replaceAll("/", "\0") }));
-  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return keyed.map(({ filesystem }) => filesystem);
-}
 
 async function placeholderNames(
   runner: Runner,

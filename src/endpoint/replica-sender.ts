@@ -23,7 +23,7 @@ import type {
   StepRequest,
 } from "./endpoint.ts";
 import { missingPools } from "./missing-pool.ts";
-import { type ObservedFilesystem, observe } from "./observe.ts";
+import { type ObservedFilesystem, observe, stateOf } from "./observe.ts";
 import type { Placement } from "./placement.ts";
 import { judgeSend } from "./send-failure.ts";
 import { resumeTokenProblem, versionProblem } from "./send-rules.ts";
@@ -219,14 +219,4 @@ export class ReplicaSender implements Sender {
       },
     };
   }
-}
-
-function stateOf(found: ObservedFilesystem, filesystem: string): FilesystemState {
-  const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
-  return {
-    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal: undefined },
-    get versions() {
-      return found.versions;
-    },
-  };
 }

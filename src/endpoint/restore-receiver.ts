@@ -13,14 +13,13 @@ import type {
   ConfirmedStep,
   DestroyFailure,
   FilesystemFailures,
-  FilesystemState,
   OpenStream,
   Receiver,
   SideListing,
   StepRequest,
   StreamFailure,
 } from "./endpoint.ts";
-import { type ObservedFilesystem, observe } from "./observe.ts";
+import { observe, stateOf } from "./observe.ts";
 import { wrongGuid } from "./receive-failure.ts";
 import { StepProtection } from "./step-protection.ts";
 
@@ -158,14 +157,4 @@ function hint(target: string, stderr: string): { hint: string } | undefined {
   if (/out of space/.test(stderr))
     return { hint: `free space in pool ${poolOf(target)} and restore again: what was received is kept and goes on` };
   return undefined;
-}
-
-function stateOf(found: ObservedFilesystem, filesystem: string): FilesystemState {
-  const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
-  return {
-    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal: undefined },
-    get versions() {
-      return found.versions;
-    },
-  };
 }
