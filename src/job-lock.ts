@@ -1,5 +1,5 @@
 import type { WorkKind } from "./activity.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, SinkJob, SourceJob } from "./config/config.ts";
 import type { Invocation } from "./invocation.ts";
 import { withLock } from "./lock.ts";
 
@@ -29,9 +29,15 @@ export function withJobLock<T>(
 export function withLocks<T>(names: readonly string[], invocation: Invocation, body: () => Promise<T>): Promise<T> {
   const [name, ...others] = names;
   if (name === undefined || invocation.dryRun) return body();
-  const { config, command, lockWaitSec: waitSec, interrupted: signal, abort: onLost } = invocation;
-  const lock = { dir: config.global.lockDir, name, command, waitSec, signal, onLost };
-  return withLock(lock, () => withLocks(others, invocation, body));
+  return withLock(lockOptions(name, invocation), () => withLocks(others, invocation, body));
+}
+
+/** A lock as an invocation takes it. */
+export function lockOptions(
+  name: string,
+  { config, command, lockWaitSec: waitSec, interrupted: signal, abort: onLost }: Invocation,
+) {
+  return { dir: config.global.lockDir, name, command, waitSec, signal, onLost };
 }
 
 /**
@@ -52,17 +58,24 @@ export function locksOf(name: string, { jobs }: Pick<Config, "jobs">): string[] 
       return [own, ...forClients(serve.clientCns)].sort();
     case "tcp":
       return [own, ...forClients(serve.clients.values())].sort();
-    case "local": {
-      const peers = jobs.flatMap((peer) =>
-        (peer.type === "push" || peer.type === "pull") &&
-        peer.connect.type === "local" &&
-        peer.connect.listenerName === serve.listenerName
-          ? [`job-${peer.name}`]
-          : [],
-      );
-      return [own, ...peers].sort();
-    }
+    case "local":
+      return [own, ...localClients(job, jobs).map((client) => client.lock)].sort();
   }
+}
+
+/** The jobs of this config that connect to a sink or source: who they are there, and their own lock. */
+export function localClients(
+  { serve }: SinkJob | SourceJob,
+  jobs: Config["jobs"],
+): { readonly identity: string; readonly lock: string }[] {
+  return jobs.flatMap((peer) =>
+    (peer.type === "push" || peer.type === "pull") &&
+    peer.connect.type === "local" &&
+    serve.type === "local" &&
+    peer.connect.listenerName === serve.listenerName
+      ? [{ identity: peer.connect.clientIdentity, lock: `job-${peer.name}` }]
+      : [],
+  );
 }
 
 /**

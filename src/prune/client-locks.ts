@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config, SinkJob } from "../config/config.ts";
 import { LockedError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
-import { clientLockName } from "../job-lock.ts";
+import { clientLockName, localClients, lockOptions } from "../job-lock.ts";
 import { lockOwner, withLock } from "../lock.ts";
 import { listDatasets } from "../zfs/list.ts";
 import { isBelow } from "../zfs/name.ts";
@@ -39,7 +39,7 @@ export async function withClientLocks<T>(
     if (lock === undefined) return underAll();
     let isHeld = false;
     try {
-      return await withLock(lockOptions(lock.name, invocation), () => {
+      return await withLock(lockOptions(lock.name, { ...invocation, lockWaitSec: 0 }), () => {
         isHeld = true;
         return under(index + 1);
       });
@@ -65,20 +65,8 @@ async function clientsOf({ rootFs }: SinkJob, runner: Runner): Promise<string[]>
 
 /** Of the sessions of a client, and of the push jobs of this config that are this client. */
 function lockNames(job: SinkJob, client: string, { jobs }: Config): string[] {
-  const pushes = jobs.filter(
-    ({ type, ...other }) =>
-      type === "push" &&
-      "connect" in other &&
-      other.connect.type === "local" &&
-      other.connect.clientIdentity === client &&
-      job.serve.type === "local" &&
-      other.connect.listenerName === job.serve.listenerName,
-  );
-  return [clientLockName(job.name, client), ...pushes.map(({ name }) => `job-${name}`)];
-}
-
-function lockOptions(name: string, { config, command, interrupted: signal, abort: onLost }: Invocation) {
-  return { dir: config.global.lockDir, name, command, waitSec: 0, signal, onLost };
+  const own = localClients(job, jobs).filter(({ identity }) => identity === client);
+  return [clientLockName(job.name, client), ...own.map(({ lock }) => lock)];
 }
 
 /** Waits before any lock is taken: whoever waits for one client must not keep the others out. */
