@@ -21,9 +21,6 @@ interface OnDisk {
   readonly cursors: Map<string, string>;
 }
 
-/** From so many cursors on, one channel program is cheaper than a process each. */
-const MIN_FOR_PROGRAM = 3;
-
 /** Commands that destroy old cursors. */
 const MAX_AT_ONCE = 8;
 
@@ -129,14 +126,13 @@ export class StepProtection {
     }
   }
 
-  /** In one txg where that saves processes; what it does not make is made one by one. */
+  /** What it does not make is made one by one. */
   async #createCursorsTogether(confirmed: readonly ConfirmedStep[]): Promise<void> {
     const wanted = confirmed.flatMap(({ filesystem, to, guarantee }) => {
       const name = cursorName(this.#job, to.guid);
       const isMissing = guarantee !== "guarantee_nothing" && !this.#of(filesystem).cursors.has(name);
       return isMissing && to.kind === "snapshot" ? [{ filesystem, to, name }] : [];
     });
-    if (wanted.length < MIN_FOR_PROGRAM) return;
     const made = await bookmarkByProgram(
       this.#runner,
       wanted.map(({ filesystem, to, name }) => ({

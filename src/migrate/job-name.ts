@@ -87,9 +87,6 @@ async function rename(renamings: readonly Renaming[], { runner, reporter }: Invo
   throw failed < renamings.length ? new PartialFailure(text) : new FailedError(text);
 }
 
-/** From so many bookmarks on, one channel program is cheaper than a process each. */
-const MIN_FOR_PROGRAM = 3;
-
 /** Makes what is new. @returns what could not be made → why */
 async function createAll(renamings: readonly Renaming[], runner: Runner): Promise<Map<Renaming, string>> {
   const failures = new Map<Renaming, string>();
@@ -111,7 +108,10 @@ async function createAll(renamings: readonly Renaming[], runner: Runner): Promis
     if (problem !== undefined) failures.set(renaming, `the new name ${problem}`);
     return renaming.old.tag === undefined && problem === undefined;
   });
-  const made = await createTogether(bookmarks, runner);
+  const made = await bookmarkByProgram(
+    runner,
+    bookmarks.filter(({ from }) => from.includes("@")).map(({ from, to }) => ({ from, bookmark: to })),
+  );
   for (const renaming of bookmarks) {
     if (made.has(renaming.to)) continue;
     try {
@@ -121,16 +121,6 @@ async function createAll(renamings: readonly Renaming[], runner: Runner): Promis
     }
   }
   return failures;
-}
-
-/** In one txg where that saves processes. @returns the bookmarks that were made */
-async function createTogether(bookmarks: readonly Renaming[], runner: Runner): Promise<ReadonlySet<string>> {
-  const wanted = bookmarks.filter(({ from }) => from.includes("@"));
-  if (wanted.length < MIN_FOR_PROGRAM) return new Set();
-  return bookmarkByProgram(
-    runner,
-    wanted.map(({ from, to }) => ({ from, bookmark: to })),
-  );
 }
 
 function warnOfConfig(from: string, to: string, { config, reporter }: Invocation): void {

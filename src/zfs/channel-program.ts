@@ -57,8 +57,15 @@ export interface WantedBookmark {
   readonly bookmark: string;
 }
 
-/** Bookmarks snapshots. @returns the bookmarks that were made; what is missing is for the caller to try one by one */
+/** From so many bookmarks on, one channel program is cheaper than a process each. */
+const MIN_BOOKMARKS = 3;
+
+/**
+ * Bookmarks snapshots in one txg, where that saves processes.
+ * @returns the bookmarks that were made; what is missing is for the caller to try one by one
+ */
 export async function bookmarkByProgram(runner: Runner, wanted: readonly WantedBookmark[]): Promise<Set<string>> {
+  if (wanted.length < MIN_BOOKMARKS) return new Set();
   const byArgument = new Map(wanted.map(({ from, bookmark }) => [`${from}\t${bookmark}`, bookmark]));
   const made = new Set<string>();
   for (const pool of groupByPool([...byArgument.keys()]))
