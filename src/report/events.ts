@@ -25,10 +25,8 @@ export interface StepProgress {
 export interface Reporter {
   emit(event: Event): void;
   progress(progress: StepProgress): void;
-  /** Told how many steps a job's replication has, before the first; absent = nobody wants to know. */
+  /** Told how many steps a job's replication, or a further attempt at it, is about to do; absent = nobody wants to know. */
   planned?(job: string, steps: number): void;
-  /** So many steps are about to be done. */
-  expect?(steps: number): void;
   /** The filesystem's running step is over, but not done. */
   stepFailed?(filesystem: string): void;
   /** Whether plans are wanted as text for people (else as `planned…` events). */

@@ -67,7 +67,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         around(() => options.stdout.write(`${described.result?.text}\n`));
       if (described.log !== undefined) log(described.log);
     },
-    expect: (steps) => options.board.expect(steps),
+    planned: (_job, steps) => options.board.expect(steps),
     progress: (progress) => {
       options.board.update(progress, options.nowMs());
       options.display?.changed();
