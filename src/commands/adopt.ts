@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
+import { withFilesystemsOfJob } from "./options.ts";
 
 /** Adds `zrepl-run adopt`; the work is in src/adopt/. */
 export function addAdopt(cli: Argv<GlobalOptions>) {
@@ -7,16 +8,7 @@ export function addAdopt(cli: Argv<GlobalOptions>) {
     "adopt <job>",
     "Let a job go on with the replicas that another tool made",
     (command) =>
-      command
-        .positional("job", { type: "string", demandOption: true, describe: "name of the push or pull job" })
-        .option("filesystem", {
-          type: "string",
-          array: true,
-          nargs: 1,
-          default: [] as string[],
-          describe: "only this one, by its name on the sender; may be given several times",
-        })
-        .example("$0 adopt --dry-run home", "what the next replication would start from"),
+      withFilesystemsOfJob(command).example("$0 adopt --dry-run home", "what the next replication would start from"),
     async (options) => {
       const [{ adopt }, { selectJobs, withInvocation }] = await Promise.all([
         import("../adopt/run.ts"),

@@ -22,6 +22,29 @@ export function withJobs<T extends GlobalOptions>(cli: Argv<T>) {
     });
 }
 
+/** `[JOB…]`; none are all. */
+export function withAnyJobs<T>(cli: Argv<T>) {
+  return cli.positional("jobs", {
+    type: "string",
+    array: true,
+    default: [] as string[],
+    describe: "names of jobs; none = all",
+  });
+}
+
+/** A push or pull job, and `--filesystem`. */
+export function withFilesystemsOfJob<T>(cli: Argv<T>) {
+  return cli
+    .positional("job", { type: "string", demandOption: true, describe: "name of the push or pull job" })
+    .option("filesystem", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      describe: "only this one, by its name on the sender; may be given several times",
+    });
+}
+
 /** `--time-limit`. */
 export function withTimeLimit<T>(cli: Argv<T>) {
   return cli.option("time-limit", {

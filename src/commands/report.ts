@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
+import { withAnyJobs } from "./options.ts";
 
 /** Adds `zrepl-run report`; the work is in src/status/report.ts. */
 export function addReport(cli: Argv<GlobalOptions>) {
@@ -7,13 +8,7 @@ export function addReport(cli: Argv<GlobalOptions>) {
     "report [jobs..]",
     "Write what status shows as one page to look at in a browser",
     (command) =>
-      command
-        .positional("jobs", {
-          type: "string",
-          array: true,
-          default: [] as string[],
-          describe: "names of jobs; none = all",
-        })
+      withAnyJobs(command)
         .option("html", { type: "string", demandOption: true, describe: "the file to write" })
         .example("$0 report --html /var/www/backups.html", "a page of all jobs"),
     async (options) => {

@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
+import { withAnyJobs } from "./options.ts";
 
 /** Adds `zrepl-run status`; the work is in src/status. */
 export function addStatus(cli: Argv<GlobalOptions>) {
@@ -7,13 +8,7 @@ export function addStatus(cli: Argv<GlobalOptions>) {
     "status [jobs..]",
     "Show what is on disk: per filesystem the newest snapshot, what is replicated, what is wrong",
     (command) =>
-      command
-        .positional("jobs", {
-          type: "string",
-          array: true,
-          default: [] as string[],
-          describe: "names of jobs; none = all",
-        })
+      withAnyJobs(command)
         .option("watch", {
           type: "boolean",
           default: false,

@@ -1,6 +1,7 @@
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
 import { UsageError } from "../errors.ts";
+import { withFilesystemsOfJob } from "./options.ts";
 
 /** Adds `zrepl-run verify`; the work is in src/verify/. */
 export function addVerify(cli: Argv<GlobalOptions>) {
@@ -8,15 +9,7 @@ export function addVerify(cli: Argv<GlobalOptions>) {
     "verify <job>",
     "Compare the receiver with the sender",
     (command) =>
-      command
-        .positional("job", { type: "string", demandOption: true, describe: "name of the push or pull job" })
-        .option("filesystem", {
-          type: "string",
-          array: true,
-          nargs: 1,
-          default: [] as string[],
-          describe: "only this one, by its name on the sender; may be given several times",
-        })
+      withFilesystemsOfJob(command)
         .option("data", {
           type: "boolean",
           default: false,
