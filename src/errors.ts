@@ -86,3 +86,8 @@ export class InterruptedError extends ZreplRunError {
     this.exitCode = signal === "SIGINT" ? EXIT.sigint : EXIT.sigterm;
   }
 }
+
+/** What to do about a failure, as events have it. */
+export function hintOf(error: unknown): { readonly hint?: string } {
+  return error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
+}

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { inspect } from "node:util";
-import { ConfigError, EXIT, type ExitCode, InterruptedError, MonitorAlarm, ZreplRunError } from "./errors.ts";
+import { ConfigError, EXIT, type ExitCode, hintOf, InterruptedError, MonitorAlarm, ZreplRunError } from "./errors.ts";
 import { CONTRACT, type Event } from "./report/events.ts";
 import { processTally } from "./report/tally.ts";
 
@@ -44,8 +44,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** Message and hint of a failure, as events have them. */
 export function whyOf(error: unknown): { readonly error: string; readonly hint?: string } {
-  const hint = error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
-  return { error: error instanceof Error ? error.message : String(error), ...hint };
+  return { error: error instanceof Error ? error.message : String(error), ...hintOf(error) };
 }
 
 function writeEnd(

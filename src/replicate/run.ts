@@ -1,7 +1,7 @@
 /** The story of replication: lock → observe → plan → show | execute → report, with retries for what is temporary. */
 import type { PullJob, PushJob } from "../config/config.ts";
 import { type Endpoints, openEndpoints } from "../endpoint/open.ts";
-import { FailedError, ZreplRunError } from "../errors.ts";
+import { FailedError, hintOf } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import type { Event } from "../report/events.ts";
 import { count } from "../report/format.ts";
@@ -70,8 +70,7 @@ function failureEvent(
 ): Event | undefined {
   const failed = { event: "filesystemFailed" as const, job, phase: "replicate" as const, filesystem };
   if (error !== undefined) {
-    const hint = error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
-    return { ...failed, message: error.message, ...hint, temporary: isTemporary(error) };
+    return { ...failed, message: error.message, ...hintOf(error), temporary: isTemporary(error) };
   }
   if (plan?.outcome === "refused") return { ...failed, message: plan.message, temporary: false };
   if (plan?.outcome !== "conflict") return undefined;

@@ -1,7 +1,7 @@
 /** A restore for people and for `--json`: what it would do, and what became of it. */
 import type { PullJob, PushJob } from "../config/config.ts";
 import type { Sender } from "../endpoint/endpoint.ts";
-import { ZreplRunError } from "../errors.ts";
+import { hintOf } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { isTemporary } from "../replicate/carry-out.ts";
 import type { FilesystemResult } from "../replicate/execute.ts";
@@ -92,11 +92,10 @@ export function reportRestore(
     const message = error?.message ?? (entry.outcome === "refused" ? entry.message : undefined);
     if (message !== undefined) {
       failed++;
-      const hint = error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
       const temporary = isTemporary(error);
       reporter.emit({
         ...{ event: "filesystemFailed", job: job.name, phase: "restore", filesystem },
-        ...{ message: `not restored: ${message}`, ...hint, temporary },
+        ...{ message: `not restored: ${message}`, ...hintOf(error), temporary },
       });
       continue;
     }
