@@ -4,6 +4,7 @@
  */
 import type { PullJob, PushJob } from "../config/config.ts";
 import { openEndpoints } from "../endpoint/open.ts";
+import { bySendersNames } from "../endpoint/stripped-name.ts";
 import { NothingMatchedError, UsageError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
@@ -32,10 +33,12 @@ async function adoptLocked(job: PushJob | PullJob, only: readonly string[], invo
     const { sender, receiver, receiverName } = endpoints;
     const [senders, receivers] = await Promise.all([sender.list(), receiver.list()]);
     for (const problem of [...senders.problems, ...receivers.problems]) log("warn", problem);
+    const names = senders.filesystems.map(({ filesystem }) => filesystem);
+    const received = bySendersNames(receivers.filesystems, names);
     const wanted = choose(senders.filesystems, only);
     const { replication } = job;
     const jobs = { senderJob: sender.job, receiverJob: receiver.job };
-    const plan = planAdoption({ sender: wanted, receiver: receivers.filesystems, ...jobs, replication, receiverName });
+    const plan = planAdoption({ sender: wanted, receiver: received, ...jobs, replication, receiverName });
     const todo = plan.filter((entry): entry is Adoptable => entry.outcome === "adopt" && !entry.isDone);
     const failures = new Map<string, Error>();
     if (!invocation.dryRun) {

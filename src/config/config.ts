@@ -55,6 +55,8 @@ export interface RecvOptions {
   readonly placeholderEncryption: "unspecified" | "inherit" | "off";
   /** Extension: where the sender's filesystems go; absent = below the root under their own names. */
   readonly rootMapping?: RootMapping;
+  /** Extension, never with rootMapping: how many components the sender's names lose at their beginning. */
+  readonly stripPrefix?: number;
   readonly bandwidthLimit?: BandwidthLimit;
 }
 

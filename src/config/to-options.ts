@@ -48,6 +48,7 @@ export function toRecv(raw: RawRecv, site: Site): RecvOptions {
     ...(allowed.length === 0 ? {} : { allowFromStream: allowed }),
     placeholderEncryption: raw.placeholder.encryption,
     ...toRootMapping(raw.root_mapping, site.at("root_mapping")),
+    ...toStripPrefix(raw, site.at("strip_prefix")),
     ...toBandwidthLimit(raw.bandwidth_limit),
   };
 }
@@ -60,6 +61,13 @@ function toRootMapping(raw: RawRecv["root_mapping"], site: Site): { readonly roo
       site.at(pattern).problem(`${JSON.stringify(target)} is neither "!" nor a filesystem: it ${problem}`);
   }
   return entries.length === 0 ? {} : { rootMapping: new Map(entries) };
+}
+
+function toStripPrefix(raw: RawRecv, site: Site): { readonly stripPrefix?: number } {
+  if (raw.strip_prefix === 0) return {};
+  if (Object.keys(raw.root_mapping).length > 0)
+    site.problem("strip_prefix and root_mapping both say where filesystems go: keep one of them");
+  return { stripPrefix: raw.strip_prefix };
 }
 
 function toBandwidthLimit(raw: RawBandwidthLimit): { readonly bandwidthLimit?: BandwidthLimit } {

@@ -68,7 +68,7 @@ export class LocalReceiver implements Receiver {
     this.#options = options;
     this.#limit = options.recv.bandwidthLimit && new TokenBucket(options.recv.bandwidthLimit);
     this.#root = options.clientIdentity === undefined ? options.rootFs : `${options.rootFs}/${options.clientIdentity}`;
-    this.#placement = new Placement(this.#root, options.recv.rootMapping);
+    this.#placement = new Placement(this.#root, options.recv);
   }
 
   async list(): Promise<SideListing> {

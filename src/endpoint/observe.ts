@@ -15,6 +15,8 @@ export interface ObservedFilesystem extends FilesystemRecord {
   readonly holds: ReadonlyMap<string, readonly string[]>;
 }
 
+type Observed = Pick<ObservedFilesystem, "type" | "isPlaceholder" | "encrypted" | "resumeToken" | "holds" | "versions">;
+
 export interface Observation {
   /** Sorted by name. */
   readonly filesystems: readonly ObservedFilesystem[];
@@ -54,8 +56,8 @@ export async function observe(
   return { filesystems, missingRoots: listing.missingRoots };
 }
 
-/** An observed filesystem as an endpoint calls it, by its name on the sender. */
-export function stateOf(found: ObservedFilesystem, filesystem: string, refusal?: string): FilesystemState {
+/** An observed filesystem as an endpoint calls it, by its name on the sender. Its versions are decoded when they are asked for. */
+export function stateOf(found: Observed, filesystem: string, refusal?: string): FilesystemState {
   const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
   return {
     ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal },

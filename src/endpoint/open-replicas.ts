@@ -29,11 +29,11 @@ export async function openReplicas(job: PushJob | PullJob, options: OpenOptions)
   const { connect, name } = job;
   if (job.type === "pull") {
     const originalsJob = connect.type === "local" ? localPeer(job, config, "source").name : undefined;
-    return local(name, new Placement(job.rootFs, job.recv.rootMapping), originalsJob);
+    return local(name, new Placement(job.rootFs, job.recv), originalsJob);
   }
   if (connect.type === "local") {
     const sink = localPeer(job, config, "sink");
-    return local(sink.name, new Placement(`${sink.rootFs}/${connect.clientIdentity}`, sink.recv.rootMapping), name);
+    return local(sink.name, new Placement(`${sink.rootFs}/${connect.clientIdentity}`, sink.recv), name);
   }
   const { connectReplicas } = await import("../remote/connect.ts");
   const { endpoint: sender, nameOf, close } = await connectReplicas(connect, remoteOptions(job, options));

@@ -51,7 +51,7 @@ export function openOwnSide(
   if (job.type === "sink" || job.type === "pull") {
     const { rootFs } = job;
     // by this host's names: whose they were on the sender does not matter here
-    const { rootMapping: _, ...recv } = job.recv;
+    const { rootMapping: _, stripPrefix: __, ...recv } = job.recv;
     const endpoint = new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
     return { side: "receiver", endpoint };
   }
@@ -80,14 +80,14 @@ async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> 
   const { clientIdentity } = job.connect;
   const { name, rootFs, recv } = sink;
   const receiver = new LocalReceiver({ runner, job: name, rootFs, clientIdentity, recv, warn });
-  const receiverName = nameBy(new Placement(`${rootFs}/${clientIdentity}`, recv.rootMapping));
+  const receiverName = nameBy(new Placement(`${rootFs}/${clientIdentity}`, recv));
   return { sender, receiver, receiverName, close: async () => undefined };
 }
 
 async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> {
   const { config, runner, warn } = options;
   const { name, rootFs } = job;
-  const receiverName = nameBy(new Placement(rootFs, job.recv.rootMapping));
+  const receiverName = nameBy(new Placement(rootFs, job.recv));
   const receiverFor = (recv: RecvOptions) =>
     new LocalReceiver({ runner, job: name, rootFs, clientIdentity: undefined, recv, warn });
   if (job.connect.type !== "local") {

@@ -1,30 +1,34 @@
 /**
- * Where a sender's filesystems are on the receiver: below the root under their own names, or where `recv.root_mapping` says.
- * Nothing is ever outside the root. Pure.
+ * Where a sender's filesystems are on the receiver: below the root under their own names, without a prefix
+ * (`recv.strip_prefix`), or where `recv.root_mapping` says. Nothing is ever outside the root. Pure.
  */
-import type { RootMapping } from "../config/config.ts";
+import type { RecvOptions, RootMapping } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import { filesystemNameProblem, isBelow } from "../zfs/name.ts";
 import type { Misplaced } from "./endpoint.ts";
+import { UNKNOWN_COMPONENT } from "./stripped-name.ts";
 
 export type Place = { readonly kind: "at"; readonly name: string } | Misplaced;
 
 export class Placement {
   readonly root: string;
   readonly #mapping: RootMapping | undefined;
+  readonly #strip: number;
 
-  constructor(root: string, mapping: RootMapping | undefined) {
+  constructor(root: string, { rootMapping, stripPrefix = 0 }: Pick<RecvOptions, "rootMapping" | "stripPrefix">) {
     this.root = root;
-    this.#mapping = mapping;
+    this.#mapping = rootMapping;
+    this.#strip = stripPrefix;
   }
 
   /** Whether names need a look at the config. */
   get isMapped(): boolean {
-    return this.#mapping !== undefined;
+    return this.#mapping !== undefined || this.#strip > 0;
   }
 
   /** The receiver's name of a sender's filesystem. */
   placeOf(filesystem: string): Place {
+    if (this.#strip > 0) return this.#strippedPlace(filesystem);
     const problem = filesystemNameProblem(filesystem);
     if (problem !== undefined) return nowhere(`filesystem name ${JSON.stringify(filesystem)} ${problem}`);
     if (this.#mapping === undefined) return this.#checked(filesystem, `${this.root}/${filesystem}`);
@@ -43,9 +47,12 @@ export class Placement {
     return place.name;
   }
 
-  /** The sender's name of what is here; undefined = nothing that is received is here. */
+  /** The sender's name of what is here, maybe with stripped components; undefined = nothing that is received is here. */
   originalOf(name: string): string | undefined {
-    if (this.#mapping === undefined) return isBelow(name, this.root) ? name.slice(this.root.length + 1) : undefined;
+    if (this.#mapping === undefined)
+      return isBelow(name, this.root)
+        ? `${UNKNOWN_COMPONENT}/`.repeat(this.#strip) + name.slice(this.root.length + 1)
+        : undefined;
     for (const [pattern, target] of this.#mapping) {
       if (name !== target && !(pattern.endsWith("<") && isBelow(name, target))) continue;
       const original = join(pathOf(pattern), name.slice(target.length + 1));
@@ -71,10 +78,19 @@ export class Placement {
         continue;
       }
       // neither: which of them is there can't be told from names
-      const both = `recv.root_mapping leads ${other} and ${filesystem} to the same place, ${place.name}`;
+      const option = this.#strip > 0 ? "strip_prefix" : "root_mapping";
+      const both = `recv.${option} leads ${other} and ${filesystem} to the same place, ${place.name}`;
       problems.set(other, nowhere(both)).set(filesystem, nowhere(both));
     }
     return problems;
+  }
+
+  #strippedPlace(filesystem: string): Place {
+    const rest = filesystem.split("/").slice(this.#strip).join("/");
+    if (rest !== "") return this.#checked(filesystem, `${this.root}/${rest}`);
+    return nowhere(
+      `recv.strip_prefix: ${this.#strip} leaves nothing of ${filesystem}; exclude it in filesystems, or say with recv.root_mapping where it goes`,
+    );
   }
 
   #checked(filesystem: string, name: string): Place {

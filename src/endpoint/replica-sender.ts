@@ -72,16 +72,14 @@ export class ReplicaSender implements Sender {
   async look(filesystem: string): Promise<void> {
     const name = this.#name(filesystem);
     const { filesystems } = await observe(this.#options.runner, { roots: [name], depth: 1 }, (found) => found === name);
-    this.#replicas.delete(filesystem);
+    this.#replicas.delete(name);
     await this.#take(filesystems);
   }
 
   async decodeToken(token: string): Promise<ResumeToken | undefined> {
     const decoded = await decodeResumeToken(this.#options.runner, token);
     if (decoded === undefined) return decoded;
-    const [name = "", snapshot = ""] = decoded.toName.split("@");
-    const original = this.#options.placement.originalOf(name);
-    return original === undefined ? decoded : { ...decoded, toName: `${original}@${snapshot}` };
+    return this.#renamed(decoded, (name) => this.#options.placement.originalOf(name));
   }
 
   async estimate(request: StepRequest): Promise<number | undefined> {
@@ -94,7 +92,7 @@ export class ReplicaSender implements Sender {
   /** Holds what is to be sent, so that pruning leaves it until the restore is done, even if it is interrupted. */
   async prepare(requests: readonly StepRequest[]): Promise<FilesystemFailures> {
     for (const { filesystem } of requests) this.#replica(filesystem);
-    return this.#byOriginal(await this.#protection.prepare(requests.map((request) => this.#here(request))));
+    return this.#asAsked(requests, await this.#protection.prepare(requests.map((request) => this.#here(request))));
   }
 
   async openSend(request: StepRequest): Promise<OpenStream> {
@@ -131,7 +129,7 @@ export class ReplicaSender implements Sender {
       }),
     );
     for (const [filesystem, error] of await this.#protection.complete(done)) failures.set(filesystem, error);
-    return this.#byOriginal(failures);
+    return this.#asAsked(confirmed, failures);
   }
 
   async destroySnapshots(): Promise<DestroyFailure[]> {
@@ -154,13 +152,20 @@ export class ReplicaSender implements Sender {
     return { ...request, filesystem: this.#name(request.filesystem), guarantee: "guarantee_resumability" };
   }
 
-  #byOriginal(failures: FilesystemFailures): FilesystemFailures {
-    const { placement } = this.#options;
-    return new Map([...failures].map(([name, error]) => [placement.originalOf(name) ?? name, error]));
+  /** Failures by the names that the other side used. */
+  #asAsked(asked: readonly { readonly filesystem: string }[], failures: FilesystemFailures): FilesystemFailures {
+    const names = new Map(asked.map(({ filesystem }) => [this.#name(filesystem), filesystem]));
+    return new Map([...failures].map(([name, error]) => [names.get(name) ?? name, error]));
+  }
+
+  #renamed(token: ResumeToken, originalOf: (name: string) => string | undefined): ResumeToken {
+    const [name = "", snapshot = ""] = token.toName.split("@");
+    const original = originalOf(name);
+    return original === undefined ? token : { ...token, toName: `${original}@${snapshot}` };
   }
 
   #replica(filesystem: string): Replica {
-    const replica = this.#replicas.get(filesystem);
+    const replica = this.#replicas.get(this.#name(filesystem));
     if (replica === undefined) throw new FailedError(`there is no replica of ${filesystem} here`);
     return replica;
   }
@@ -175,7 +180,7 @@ export class ReplicaSender implements Sender {
       if (original === undefined) continue;
       const raw = found.encrypted && placement.originalOf(encryptionRoots.get(found.name) ?? "") !== undefined;
       const state = stateOf(found, original);
-      this.#replicas.set(state.filesystem, { state, raw });
+      this.#replicas.set(found.name, { state, raw });
       states.push(stateOf(found, found.name));
     }
     this.#protection.observe(states);
@@ -191,20 +196,21 @@ export class ReplicaSender implements Sender {
   /** Checks a request against what was listed, and says what to send. */
   async #target(request: StepRequest): Promise<SendTarget> {
     const { state, raw } = this.#replica(request.filesystem);
+    const here = this.#name(request.filesystem);
     const problem = versionProblem(state, request);
     if (problem !== undefined) throw new FailedError(problem);
     if (request.from?.kind === "bookmark")
       throw new FailedError(`${request.filesystem}: a restore sends snapshots only`);
     if (request.resumeToken !== undefined) {
-      const token = await this.decodeToken(request.resumeToken);
+      const decoded = await decodeResumeToken(this.#options.runner, request.resumeToken);
+      const token = decoded && this.#renamed(decoded, (name) => (name === here ? request.filesystem : undefined));
       const refusal = resumeTokenProblem(token, request, state.encrypted, { encrypted: raw });
       if (refusal !== undefined) throw new FailedError(`${request.filesystem}: ${refusal}`);
       return { resumeToken: request.resumeToken };
     }
-    const name = this.#name(request.filesystem);
     return {
-      to: `${name}@${request.to.name}`,
-      ...(request.from === undefined ? {} : { from: `${name}@${request.from.name}` }),
+      to: `${here}@${request.to.name}`,
+      ...(request.from === undefined ? {} : { from: `${here}@${request.from.name}` }),
       intermediates: request.via.length > 0,
       flags: {
         raw,

@@ -2,6 +2,7 @@
 import type { DestroyLimit, PullJob, PushJob, SinkJob, SnapJob, SourceJob } from "../config/config.ts";
 import type { DestroyFailure, Endpoint, FilesystemState, SideListing } from "../endpoint/endpoint.ts";
 import { type Endpoints, openEndpoints, openOwnSide } from "../endpoint/open.ts";
+import { bySendersNames } from "../endpoint/stripped-name.ts";
 import { FailedError, UsageError, ZreplRunError } from "../errors.ts";
 import type { Invocation, PhaseResult } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
@@ -124,6 +125,11 @@ async function planBoth(
 ): Promise<(SidePlan | FailedSide)[]> {
   const [sender, receiver] = await Promise.all([tryList(endpoints.sender), tryList(endpoints.receiver)]);
   invocation.interrupted.throwIfAborted();
+  const names = sender.listing?.filesystems.map(({ filesystem }) => filesystem) ?? [];
+  const received = receiver.listing && {
+    ...receiver.listing,
+    filesystems: bySendersNames(receiver.listing.filesystems, names),
+  };
   const sides = (["sender", "receiver"] as const).filter((side) => options.side === undefined || options.side === side);
   return sides.map((side) => {
     // a receiver is pruned by what the sender has (§5.4); a sender needs to know of its receiver only where it has no cursor
@@ -132,7 +138,7 @@ async function planBoth(
     return planSide(side, {
       job: job.name,
       pruning: guarded(job.pruning, options),
-      listings: { sender: sender.listing, receiver: receiver.listing },
+      listings: { sender: sender.listing, receiver: received },
       senderJob: endpoints.sender.job,
       endpoint: side === "sender" ? endpoints.sender : endpoints.receiver,
       nowSec: now(invocation),

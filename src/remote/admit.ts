@@ -8,7 +8,7 @@ import type { Runner } from "../zfs/runner.ts";
 
 /** Where a client's filesystems are. */
 export function placementOf({ rootFs, recv }: SinkJob, identity: string): Placement {
-  return new Placement(`${rootFs}/${identity}`, recv.rootMapping);
+  return new Placement(`${rootFs}/${identity}`, recv);
 }
 
 /** @throws {FailedError} when the step would give the client more filesystems than it may have */

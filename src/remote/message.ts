@@ -8,6 +8,7 @@ import type {
   Misplaced,
   StepRequest,
 } from "../endpoint/endpoint.ts";
+import { knownPart } from "../endpoint/stripped-name.ts";
 import { bookmarkNameProblem, componentProblem, filesystemNameProblem, snapshotNameProblem } from "../zfs/name.ts";
 import type { PoolFeatures } from "../zfs/pool-features.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
@@ -26,6 +27,8 @@ const uint64: Check<string> = (value, place) => {
 };
 
 export const filesystemName: Check<string> = text(255, filesystemNameProblem);
+/** It may have lost what it begins with (`recv.strip_prefix`). Never part of a request. */
+const listedName: Check<string> = text(355, (name) => filesystemNameProblem(knownPart(name)));
 const versionName: Check<string> = text(255, componentProblem);
 const holdTag = text(255);
 const guarantee = oneOf("guarantee_resumability", "guarantee_incremental", "guarantee_nothing");
@@ -221,7 +224,7 @@ export class ListingReader {
     this.#versions = [];
     this.#holds = new Map();
     this.filesystems.push({
-      filesystem: filesystemName(item[1], "filesystem"),
+      filesystem: listedName(item[1], "filesystem"),
       type: datasetType(item[2], "type"),
       isPlaceholder: flag(item[3], "isPlaceholder"),
       encrypted: flag(item[4], "encrypted"),

@@ -176,7 +176,7 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
     root,
     clockSec: Math.floor(nowMs() / 1000),
     permissions: permissionsOf(job),
-    ...(job.type === "sink" && job.recv.rootMapping !== undefined ? { mapped: true } : {}),
+    ...(job.type === "sink" && placementOf(job, entrance.identity).isMapped ? { mapped: true } : {}),
   };
 }
 

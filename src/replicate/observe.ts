@@ -2,6 +2,7 @@
 import type { PullJob, PushJob } from "../config/config.ts";
 import type { SideListing } from "../endpoint/endpoint.ts";
 import type { Endpoints } from "../endpoint/open.ts";
+import { bySendersNames } from "../endpoint/stripped-name.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import { planReplication, type ReplicationPlan } from "./plan.ts";
 
@@ -21,8 +22,9 @@ export async function observeAndPlan(
   { sender: sendingEnd, receiver: receivingEnd }: Endpoints,
   nowMs: number,
 ): Promise<Planned> {
-  const [sender, receiver] = await Promise.all([sendingEnd.list(), receivingEnd.list()]);
+  const [sender, received] = await Promise.all([sendingEnd.list(), receivingEnd.list()]);
   const names = sender.filesystems.map(({ filesystem }) => filesystem);
+  const receiver = { ...received, filesystems: bySendersNames(received.filesystems, names) };
   const misplaced = await receivingEnd.misplaced?.(names);
   const wanted = new Set(names);
   const tokens = new Map<string, ResumeToken | undefined>();

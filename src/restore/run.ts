@@ -2,6 +2,7 @@
 import type { PullJob, PushJob } from "../config/config.ts";
 import { openReplicas, type Replicas } from "../endpoint/open-replicas.ts";
 import { RestoreReceiver } from "../endpoint/restore-receiver.ts";
+import { asPrefixedLike, nameLike } from "../endpoint/stripped-name.ts";
 import { NothingMatchedError, UsageError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
@@ -39,7 +40,7 @@ export async function listRestorable(
     const { filesystems, problems } = await replicas.sender.list();
     for (const problem of problems) log(job, problem, invocation);
     const { filesystem, recursive } = only;
-    const named = filesystems.filter(
+    const named = asPrefixedLike(filesystems, filesystem).filter(
       (state) =>
         filesystem === undefined ||
         state.filesystem === filesystem ||
@@ -80,7 +81,7 @@ async function restoreLocked(
     );
   const { filesystems: listed, problems } = await sender.list();
   for (const problem of problems) log(job, problem, invocation);
-  const choices = chooseReplicas(listed, request);
+  const choices = chooseReplicas(asPrefixedLike(listed, request.filesystem), request);
   requireSomething(job, choices, request);
   const receiver = new RestoreReceiver({
     runner,
@@ -113,7 +114,10 @@ async function observeAndPlan(
   const [{ filesystems: targets }, parents] = await Promise.all([receiver.list(), receiver.parents()]);
   const tokens = new Map<string, ResumeToken | undefined>();
   for (const { filesystem, resumeToken } of targets)
-    if (resumeToken !== undefined) tokens.set(filesystem, await sender.decodeToken(resumeToken));
+    if (resumeToken !== undefined) {
+      const token = await sender.decodeToken(resumeToken);
+      tokens.set(filesystem, token && { ...token, toName: nameLike(token.toName, filesystem) });
+    }
   const written = await receiver.written(targets.map(({ filesystem }) => filesystem));
   const jobs = { senderJob: sender.job, receiverJob: receiver.job };
   const { replication } = job;

@@ -174,4 +174,14 @@ describe("a sink", () => {
       '"back@x" is neither "!" nor a filesystem: it contains @ or #',
     );
   });
+
+  test("may strip what names begin with, instead", async () => {
+    expect(await first(job("sink", "recv: {strip_prefix: 0}"))).not.toHaveProperty("recv.stripPrefix");
+    expect(await first(job("sink", "recv: {strip_prefix: 2}"))).toMatchObject({ recv: { stripPrefix: 2 } });
+    for (const wrong of ["-1", "51", "many"])
+      expect(await problemsOf(load(job("sink", `recv: {strip_prefix: ${wrong}}`)))).toHaveLength(1);
+    expect(
+      (await problemsOf(load(job("sink", "recv: {strip_prefix: 1, root_mapping: {a: back/a}}")))).join(),
+    ).toContain("strip_prefix and root_mapping both say where filesystems go");
+  });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { Placement } from "../../src/endpoint/placement.ts";
 
-const plain = new Placement("pool/sink", undefined);
+const plain = new Placement("pool/sink", {});
 
 function mapped(mapping: Readonly<Record<string, string>>, root = "storage"): Placement {
-  return new Placement(root, new Map(Object.entries(mapping)));
+  return new Placement(root, { rootMapping: new Map(Object.entries(mapping)) });
 }
 
 /** The example of old zrepl's manual. */
@@ -72,5 +72,20 @@ test("two filesystems that would be in one place are both refused", () => {
   expect(problems.get("a/1")).toEqual(problems.get("b/1"));
   expect(problems.get("a/1")).toMatchObject({
     message: "recv.root_mapping leads a/1 and b/1 to the same place, storage/x/1",
+  });
+});
+
+describe("without the first two components", () => {
+  const stripped = new Placement("pool/sink", { stripPrefix: 2 });
+
+  test("what is left is the name, and what was lost is told", () => {
+    expect(stripped.placeOf("tank/data/home/a")).toEqual({ kind: "at", name: "pool/sink/home/a" });
+    expect(stripped.originalOf("pool/sink/home/a")).toBe("*/*/home/a");
+    expect(stripped.placeOf("*/*/home/a")).toEqual({ kind: "at", name: "pool/sink/home/a" });
+    expect(stripped.originalOf("pool/sink")).toBeUndefined();
+  });
+
+  test.each(["tank", "tank/data", "tank/data/..", "tank/data/a@b", "tank/data/"])("%s is nowhere", (filesystem) => {
+    expect(stripped.placeOf(filesystem).kind).toBe("nowhere");
   });
 });

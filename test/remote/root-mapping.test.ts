@@ -41,3 +41,17 @@ test("a sink tells its client what it has no place for, and lists by the sender'
 test("a sink that maps nothing is not asked", async () => {
   expect(await (await open({})).misplaced(["anything"])).toEqual(new Map());
 });
+
+test("a sink that strips prefixes tells which of them it does not know", async () => {
+  const receiver = await open({ strip_prefix: 2 });
+  expect(await receiver.misplaced(["tank/a/x", "tank/b", "c/d/x", "e/f/y"])).toMatchObject(
+    new Map([
+      ["tank/b", { kind: "nowhere", message: expect.stringContaining("strip_prefix: 2 leaves nothing of tank/b") }],
+      ["c/d/x", { kind: "nowhere", message: expect.stringContaining("leads tank/a/x and c/d/x to the same place") }],
+      ["tank/a/x", { kind: "nowhere" }],
+    ]),
+  );
+  expect((await receiver.list()).filesystems.map(({ filesystem }) => filesystem)).toEqual(["*/*/here", "*/*/here/x"]);
+  // what is asked for has a whole name
+  await expect(receiver.clearResumeState("*/*/here/x")).rejects.toThrow("malformed");
+});
