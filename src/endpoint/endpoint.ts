@@ -45,6 +45,8 @@ export interface StepRequest {
   readonly via: readonly FilesystemVersion[];
   /** How the sender protects this step (§3.4). */
   readonly guarantee: Guarantee;
+  /** Nobody receives it: without what makes streams smaller, with blocks as they are on the other side; raw as ever. */
+  readonly comparison?: { readonly largeBlocks: boolean } | undefined;
 }
 
 /** The end of a stream that an endpoint offers, and how it judges the outcome. */

@@ -140,7 +140,8 @@ export class LocalSender implements Sender {
       if (refusal !== undefined) throw new FailedError(`${request.filesystem}: ${refusal}`);
       return { resumeToken: request.resumeToken };
     }
-    const from = request.from;
+    const { from, comparison } = request;
+    const raw = send.encrypted || send.raw;
     return {
       to: `${request.filesystem}@${request.to.name}`,
       ...(from === undefined
@@ -148,12 +149,22 @@ export class LocalSender implements Sender {
         : { from: `${request.filesystem}${from.kind === "snapshot" ? "@" : "#"}${from.name}` }),
       intermediates: request.via.length > 0,
       flags: {
-        raw: send.encrypted || send.raw,
-        properties: send.sendProperties,
-        backup: send.backupProperties,
-        largeBlocks: send.largeBlocks,
-        compressed: send.compressed,
-        embedded: send.embeddedData,
+        ...(comparison === undefined
+          ? {
+              properties: send.sendProperties,
+              backup: send.backupProperties,
+              largeBlocks: send.largeBlocks,
+              compressed: send.compressed,
+              embedded: send.embeddedData,
+            }
+          : {
+              properties: false,
+              backup: false,
+              largeBlocks: comparison.largeBlocks,
+              compressed: false,
+              embedded: false,
+            }),
+        raw,
         saved: false, // -S takes a half-received filesystem; zfs refuses it for a snapshot, so with it nothing could be sent
       },
     };

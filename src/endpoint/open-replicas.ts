@@ -1,8 +1,8 @@
 /** From a job to where its replicas are, and to who sends them back. */
 import type { PullJob, PushJob } from "../config/config.ts";
 import type { Sender } from "./endpoint.ts";
-import { localPeer, nameBy, type OpenOptions, remoteOptions } from "./open.ts";
-import { Placement } from "./placement.ts";
+import { localPeer, type OpenOptions, remoteOptions } from "./open.ts";
+import { nameBy, Placement } from "./placement.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 
 export interface Replicas {

@@ -6,7 +6,7 @@ import type { Runner } from "../zfs/runner.ts";
 import type { Receiver, Sender } from "./endpoint.ts";
 import { LocalReceiver } from "./local-receiver.ts";
 import { LocalSender } from "./local-sender.ts";
-import { Placement } from "./placement.ts";
+import { nameBy, Placement } from "./placement.ts";
 
 export interface Endpoints {
   readonly sender: Sender;
@@ -101,14 +101,6 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
   const source = localPeer(job, config, "source");
   const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
   return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
-}
-
-/** For messages, so also of what has no place. */
-export function nameBy(placement: Placement): (filesystem: string) => string {
-  return (filesystem) => {
-    const place = placement.placeOf(filesystem);
-    return place.kind === "at" ? place.name : filesystem;
-  };
 }
 
 export function remoteOptions(

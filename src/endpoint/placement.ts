@@ -101,6 +101,14 @@ export class Placement {
   }
 }
 
+/** For messages, so also of what has no place. */
+export function nameBy(placement: Placement): (filesystem: string) => string {
+  return (filesystem) => {
+    const place = placement.placeOf(filesystem);
+    return place.kind === "at" ? place.name : filesystem;
+  };
+}
+
 /** The exact entry, else that of the nearest subtree. */
 function ruleFor(filesystem: string, mapping: RootMapping): [pattern: string, target: string] | undefined {
   const exact = mapping.get(filesystem);

@@ -65,6 +65,7 @@ const stepShape = object<StepRequest>({
   resumeToken: optional(resumeTokenText),
   via: list(snapshot, MAX_BATCH),
   guarantee,
+  comparison: optional(object<{ largeBlocks: boolean }>({ largeBlocks: flag })),
 });
 
 /** A step whose full names are short enough for ZFS too. */
@@ -89,6 +90,7 @@ export function encodeStep(step: StepRequest): object {
     resumeToken: step.resumeToken,
     via: step.via.map(encodeVersion),
     guarantee: step.guarantee,
+    comparison: step.comparison,
   };
 }
 

@@ -1,6 +1,8 @@
 /** `test plan`: the replication plan for two lists of filesystems. Needs no ZFS. */
-import type { Config, PullJob, PushJob } from "../config/config.ts";
+import type { Config, PullJob, PushJob, SinkJob } from "../config/config.ts";
 import type { FilesystemState } from "../endpoint/endpoint.ts";
+import { nameBy, Placement } from "../endpoint/placement.ts";
+import { bySendersNames } from "../endpoint/stripped-name.ts";
 import { summarizeConflict } from "../replicate/conflict.ts";
 import { describeReplicationPlan } from "../replicate/describe.ts";
 import { type FilesystemPlan, planReplication } from "../replicate/plan.ts";
@@ -27,13 +29,17 @@ export function tryPlan(options: TryPlanOptions): string[] {
   const sender = [...parseVersionList(options.sender).values()].filter(({ name }) => filter(name));
   const listed = parseVersionList(options.receiver);
   const root = options.receiverRoot ?? configuredRoot(job, config, listed) ?? guessRoot(sender, listed);
+  const placement = root === "" ? undefined : new Placement(root, receivingJob(job, config)?.recv ?? {});
+  const received = [...listed.values()].flatMap((filesystem) => {
+    const original = placement === undefined ? filesystem.name : placement.originalOf(filesystem.name);
+    return original === undefined ? [] : [stateOf(filesystem, original)];
+  });
+  const names = sender.map(({ name }) => name);
   const plan = planReplication({
     sender: sender.map((filesystem) => stateOf(filesystem, filesystem.name)),
-    receiver: [...listed.values()].flatMap((filesystem) => {
-      if (root === "") return [stateOf(filesystem, filesystem.name)];
-      return isBelow(filesystem.name, root) ? [stateOf(filesystem, filesystem.name.slice(root.length + 1))] : [];
-    }),
+    receiver: bySendersNames(received, names),
     tokens: new Map(),
+    ...(placement?.isMapped === true ? { misplaced: placement.misplaced(names) } : {}),
     senderJob: job.type === "push" ? job.name : (localPeer(job, config)?.name ?? job.name),
     receiverJob: job.type === "pull" ? job.name : (localPeer(job, config)?.name ?? job.name),
     policy: { replication: job.replication, conflictResolution: job.conflictResolution },
@@ -41,7 +47,7 @@ export function tryPlan(options: TryPlanOptions): string[] {
   });
   if (options.json)
     return plan.filesystems.flatMap((entry) => planEvents(job.name, entry)).map((event) => JSON.stringify(event));
-  const receiverName = (filesystem: string) => (root === "" ? filesystem : `${root}/${filesystem}`);
+  const receiverName = placement === undefined ? (filesystem: string) => filesystem : nameBy(placement);
   return describeReplicationPlan(withoutHealing(plan.filesystems), { receiverName });
 }
 
@@ -97,6 +103,13 @@ function localPeer(job: PushJob | PullJob, config: Config) {
       other.serve.type === "local" &&
       other.serve.listenerName === connect.listenerName,
   );
+}
+
+/** Whose `recv` counts, if this config has it. */
+function receivingJob(job: PushJob | PullJob, config: Config): PullJob | SinkJob | undefined {
+  if (job.type === "pull") return job;
+  const peer = localPeer(job, config);
+  return peer?.type === "sink" ? peer : undefined;
 }
 
 /** What the sender offers, as far as this config tells; a pull's source elsewhere has its own filter. */

@@ -1,7 +1,6 @@
 /** The content of one snapshot on both sides: full streams of it, and what they carry, by SHA-256. */
-import type { Sender } from "../endpoint/endpoint.ts";
-import { buildSendArgv } from "../zfs/argv.ts";
-import { ZfsCommandError } from "../zfs/errors.ts";
+import type { OpenStream, Sender, StepRequest } from "../endpoint/endpoint.ts";
+import { FailedError } from "../errors.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type StreamContent, StreamDigest } from "../zfs/stream-digest.ts";
 import type { StreamEnd } from "../zfs/transfer.ts";
@@ -9,6 +8,8 @@ import type { CommonSnapshot, Comparison } from "./compare.ts";
 
 export interface ContentSources {
   readonly runner: Runner;
+  /** The job's. */
+  readonly originals: Sender;
   /** Reads the receiver's side. */
   readonly replicas: Sender;
 }
@@ -17,30 +18,32 @@ export interface ContentSources {
 export async function differenceOf(
   { filesystem, type }: Pick<Comparison, "filesystem" | "type">,
   { sender, receiver }: CommonSnapshot,
-  { runner, replicas }: ContentSources,
+  { runner, originals, replicas }: ContentSources,
 ): Promise<string | undefined> {
-  const step = { filesystem, type, from: undefined, to: receiver, resumeToken: undefined, via: [] };
-  const theirs = await read(runner, await replicas.openSend({ ...step, guarantee: "guarantee_nothing" }));
-  const flags = { properties: false, backup: false, compressed: false, embedded: false, saved: false };
-  const argv = buildSendArgv({
-    to: `${filesystem}@${sender.name}`,
-    // as the replica is: without -L, it was received in pieces of 128 KiB
-    flags: { ...flags, raw: theirs.raw, largeBlocks: theirs.largeBlocks },
-  });
-  const ours = await read(runner, {
-    end: { kind: "command", argv },
-    judge: async (result) =>
-      result === undefined || result.exitCode === 0
-        ? undefined
-        : { error: new ZfsCommandError(argv, result), cause: "own" },
-  });
+  const step = {
+    filesystem,
+    type,
+    from: undefined,
+    resumeToken: undefined,
+    via: [],
+    guarantee: "guarantee_nothing",
+  } as const;
+  const read = async (side: Sender, request: StepRequest) => contentOf(runner, await side.openSend(request));
+  const theirs = await read(replicas, { ...step, to: receiver });
+  // as the replica is: without -L, it was received in pieces of 128 KiB
+  const comparison = { largeBlocks: theirs.largeBlocks };
+  const ours = await read(originals, { ...step, to: sender, comparison });
+  if (ours.raw !== theirs.raw)
+    throw new FailedError(
+      ours.raw
+        ? "it is sent encrypted (raw), and was not when it was replicated"
+        : "it is not sent encrypted (raw), and was when it was replicated",
+    );
   if (ours.digest === theirs.digest) return undefined;
   return `the content of @${sender.name} is not the same on both sides: ${ours.bytes} bytes with SHA-256 ${ours.digest} on the sender, ${theirs.bytes} bytes with ${theirs.digest} on the receiver`;
 }
 
-type Source = { readonly end: StreamEnd } & Pick<Awaited<ReturnType<Sender["openSend"]>>, "judge">;
-
-async function read(runner: Runner, { end, judge }: Source): Promise<StreamContent> {
+async function contentOf(runner: Runner, { end, judge }: OpenStream): Promise<StreamContent> {
   const digest = new StreamDigest();
   const finished = new Promise<void>((resolve, reject) => {
     digest.once("finish", resolve);

@@ -1,8 +1,9 @@
 /** The story of `verify`: observe both sides → compare → read samples of the content → report what was proved. */
 import type { PullJob, PushJob } from "../config/config.ts";
+import type { Sender } from "../endpoint/endpoint.ts";
 import { openEndpoints } from "../endpoint/open.ts";
 import { openReplicas } from "../endpoint/open-replicas.ts";
-import { FailedError, NothingMatchedError, PartialFailure, UsageError } from "../errors.ts";
+import { FailedError, NothingMatchedError, PartialFailure } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
 import { withJobLock } from "../job-lock.ts";
 import { observeAndPlan } from "../replicate/observe.ts";
@@ -30,16 +31,12 @@ interface Proof {
 /** @throws {PartialFailure} when something differs, {FailedError} when something could not be compared */
 export async function verify(job: VerifyJob, options: VerifyOptions, invocation: Invocation): Promise<void> {
   if (options.samplePercent === undefined) return verifyJob(job, options, undefined, invocation);
-  if (job.type === "pull" && job.connect.type !== "local")
-    throw new UsageError("--data can't read what another host sends from here: its streams are of its own kind", {
-      hint: "verify --data works for push jobs, and inside one host",
-    });
   // what is read must not be pruned meanwhile
   await withJobLock("job", job.name, invocation, async () => {
     const { sender: replicas, close } = await openReplicas(job, { ...invocation, warn: warnOf(job, invocation) });
     try {
       await replicas.list();
-      await verifyJob(job, options, { runner: invocation.runner, replicas }, invocation);
+      await verifyJob(job, options, replicas, invocation);
     } finally {
       await close();
     }
@@ -49,11 +46,12 @@ export async function verify(job: VerifyJob, options: VerifyOptions, invocation:
 async function verifyJob(
   job: VerifyJob,
   options: VerifyOptions,
-  sources: ContentSources | undefined,
+  replicas: Sender | undefined,
   invocation: Invocation,
 ): Promise<void> {
-  const { reporter } = invocation;
+  const { reporter, runner } = invocation;
   const endpoints = await openEndpoints(job, { ...invocation, warn: warnOf(job, invocation) });
+  const sources = replicas && { runner, originals: endpoints.sender, replicas };
   try {
     const { sender, receiver, plan, problems } = await observeAndPlan(job, endpoints, invocation.nowMs());
     const proof: Proof = { versions: 0, contents: 0, differ: 0, unknown: problems.length };

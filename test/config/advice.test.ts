@@ -153,6 +153,31 @@ describe("configcheck warns of", () => {
     ]);
   });
 
+  test("intervals of a config of the daemon's, for which nothing waits", async () => {
+    const { pruning, snapshotting } = PUSH;
+    const pull = { ...{ type: "pull", name: "i", connect: SSH, root_fs: "vault/in" }, recv: SINK.recv, pruning };
+    const text = JSON.stringify({
+      jobs: [
+        PUSH,
+        SINK,
+        { ...pull, interval: "1h" },
+        { ...SNAP, snapshotting: { ...snapshotting, type: "cron", cron: "0 * * * *", interval: undefined } },
+      ],
+    });
+    const found = async (file: string) => {
+      const config = await load(text, { file, files: filesOf({ [file]: text }) });
+      return adviseOn(config, undefined)
+        .filter(({ text: advised }) => advised.startsWith("no process waits"))
+        .map(({ job, key }) => `${job} ${key.join(".")}`);
+    };
+    expect(await found("/etc/zrepl/zrepl.yml")).toEqual([
+      "p snapshotting.interval",
+      "i interval",
+      "s snapshotting.cron",
+    ]);
+    expect(await found("/etc/zrepl-run/zrepl-run.yml")).toEqual([]);
+  });
+
   test("them at their places in the file", async () => {
     const text = `jobs:\n- ${JSON.stringify(PUSH)}\n- type: sink\n  name: k\n  root_fs: vault/in\n  serve: {type: local, listener_name: l}\n  recv: {placeholder: {encryption: unspecified}}\n`;
     let stderr = "";

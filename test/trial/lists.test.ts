@@ -166,6 +166,22 @@ describe("test plan", () => {
     ]);
   });
 
+  test.each`
+    recv                                                               | places
+    ${'{root_mapping: {"tank/a<": back/sink/me/here, "tank/b": "!"}}'} | ${{ "tank/a": "back/sink/me/here" }}
+    ${"{strip_prefix: 1}"}                                             | ${{ "tank/a": "back/sink/me/a", "tank/b": "back/sink/me/b" }}
+  `("the sink's $recv counts", async ({ recv, places }) => {
+    const mapped = await load(`${CONFIG}    recv: ${recv}\n`);
+    const copies = Object.entries<string>(places).flatMap(([original, name]) => [
+      filesystem(name),
+      version(`${name}@${original === "tank/a" ? "2" : "1"}`, original === "tank/a" ? 2 : 1),
+    ]);
+    const planned = plan(sender, list(copies), { config: mapped });
+    const incremental = planned.filter(({ kind }) => kind === "incremental").map((step) => step.filesystem);
+    expect(incremental).toEqual(Object.keys(places));
+    expect(planned.some((step) => step.filesystem === "tank/b")).toBe("tank/b" in places);
+  });
+
   test("an empty receiver gets full sends", () => {
     expect(plan(sender, "")).toEqual([
       { ...STEP, kind: "full", filesystem: "tank/a", to: "@3", step: 1, steps: 1 },

@@ -32,6 +32,38 @@ async function hexGuid(dataset: string): Promise<string> {
     .padStart(16, "0");
 }
 
+test("filesystems land where they are mapped to, go on from there, and come back", async () => {
+  const site = await newSite();
+  const mapped = (path: string) => `${site.rootFs}/${CLIENT}/${path}`;
+  site.configure({
+    sink: {
+      recv: {
+        placeholder: { encryption: "inherit" },
+        root_mapping: { [`${site.fs("db")}<`]: mapped("databases/here"), [site.fs("tmp")]: "!", "<": mapped("all") },
+      },
+    },
+  });
+  await createWithSnapshots(site, "db", "1");
+  await createWithSnapshots(site, "db/pg", "1");
+  await createWithSnapshots(site, "tmp", "1");
+  await createWithSnapshots(site, "home", "1");
+  await site.succeed(["push", PUSH_JOB]);
+  for (const path of ["db", "db/pg", "home"]) await zfs("snapshot", `${site.fs(path)}@2`);
+  const again = await site.succeed(["push", PUSH_JOB]);
+  expect(eventsOf(again, "stepStarted").map(({ from }) => from)).toEqual(["@1", "@1", "@1"]);
+  expect(await snapshotsOf(mapped("databases/here/pg"))).toEqual(["1", "2"]);
+  expect(await snapshotsOf(mapped(`all/${site.fs("home")}`))).toEqual(["1", "2"]);
+  expect((await site.run(["push", PUSH_JOB])).exitCode).toBe(0);
+  expect((await site.run(["verify", PUSH_JOB, "--data"])).exitCode).toBe(0);
+  await zfs("destroy", "-r", site.fs("db"));
+  await site.succeed(["restore", PUSH_JOB, "--filesystem", site.fs("db"), "--recursive"]);
+  await zfs("snapshot", `${site.fs("db/pg")}@3`);
+  const after = await site.succeed(["push", PUSH_JOB]);
+  expect(eventsOf(after, "stepStarted").map(({ filesystem, from }) => [filesystem, from])).toEqual([
+    [site.fs("db/pg"), "@2"],
+  ]);
+});
+
 describe("the first replication", () => {
   test.each`
     policy           | exitCode | replicated

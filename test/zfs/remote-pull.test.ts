@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -56,6 +57,31 @@ const snapshotsOf = async (filesystem: string) =>
     .map((name) => name.split("@")[1]);
 
 describe("pull over ssh", () => {
+  test("without the beginning of names: what came is verified by its content, and restored", async () => {
+    const { from, to, data, client } = await pullSetup({
+      source: { send: { compressed: true, embedded_data: true, large_blocks: true, send_properties: true } },
+      pull: { recv: { placeholder: { encryption: "inherit" }, strip_prefix: 1 } },
+    });
+    await zfs("create", "-o", "recordsize=1M", "-o", "compression=lz4", data);
+    await zfs("create", `${data}/a`);
+    writeFileSync(join(from.dir, "mnt/data/large"), randomBytes(5 << 20));
+    writeFileSync(join(from.dir, "mnt/data/text"), "the same line\n".repeat(100_000));
+    for (let i = 0; i < 50; i++) writeFileSync(join(from.dir, `mnt/data/a/small ${i}`), "x".repeat(i));
+    await zfs("snapshot", "-r", `${data}@one`);
+    expect(await zreplRun(client, "pull", "pull")).toMatchObject({ exitCode: 0 });
+    writeFileSync(join(from.dir, "mnt/data/a/small 7"), randomBytes(3000));
+    await zfs("snapshot", "-r", `${data}@two`);
+    expect(await zreplRun(client, "pull", "pull")).toMatchObject({ exitCode: 0 });
+    expect(await guid(`${to.name}/pulled/data/a@two`)).toBe(await guid(`${data}/a@two`));
+    const ended = await zreplRun(client, "verify", "pull", "--data", "--sample", "100%");
+    expect(ended.output).toContain("content of 4 snapshots identical");
+    expect(ended.exitCode, ended.output).toBe(0);
+    expect((await zreplRun(client, "restore", "pull", "--list")).output).toContain("*/data/a");
+    const restore = ["restore", "pull", "--filesystem", `${data}/a`, "--to", `${to.name}/again`];
+    expect(await zreplRun(client, ...restore)).toMatchObject({ exitCode: 0 });
+    expect(await guid(`${to.name}/again@two`)).toBe(await guid(`${data}/a@two`));
+  });
+
   test("initial, incremental, large and small, prune on both sides", async () => {
     const { from, data, received, client, host } = await pullSetup({ noise: "Welcome!\\nno newline at the end: " });
     await zfs("create", data);

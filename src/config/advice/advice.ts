@@ -6,6 +6,7 @@ import type { Config } from "../config.ts";
 import { adviseOnDatasets } from "./datasets.ts";
 import { adviseOnPlaces } from "./places.ts";
 import { adviseOnPruning } from "./pruning.ts";
+import { adviseOnSchedule } from "./schedule.ts";
 import { adviseOnTransfer } from "./transfer.ts";
 
 export interface Advice {
@@ -16,10 +17,14 @@ export interface Advice {
 }
 
 /** @param datasets names of all filesystems and volumes of this host; undefined = not known */
-export function adviseOn({ jobs }: Pick<Config, "jobs">, datasets: readonly string[] | undefined): Advice[] {
+export function adviseOn(
+  { jobs, file }: Pick<Config, "jobs" | "file">,
+  datasets: readonly string[] | undefined,
+): Advice[] {
   return jobs.flatMap((job, i) => [
     ...adviseOnPruning(job, jobs),
     ...adviseOnTransfer(job, jobs),
+    ...adviseOnSchedule(job, file),
     ...adviseOnPlaces(job, jobs, jobs.slice(0, i)),
     ...(datasets === undefined ? [] : adviseOnDatasets(job, datasets)),
   ]);
