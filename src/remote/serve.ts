@@ -1,6 +1,7 @@
 /** The story of `stdinserver`: greet → hello → which job → session | stream. */
 import type { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
+import { daemonWarnings } from "../config/zrepl-daemon.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
 import { LocalSender } from "../endpoint/local-sender.ts";
@@ -116,15 +117,17 @@ interface Context extends ServeOptions {
 }
 
 async function session(context: Context): Promise<void> {
-  const { hello, incoming, job, runner, abort, signal, onBug, log } = context;
+  const { hello, incoming, job, config, runner, abort, signal, onBug, log } = context;
   const lock = new ClientLock(lockOptions(context));
   await incoming.write(encodeFrame({ welcome: welcome(context) }));
   const { source, output } = incoming.toSession();
   try {
-    const served = openServed(context, (message) => {
+    const warn = (message: string) => {
       log("warn", message);
       output.write(encodeFrame({ log: { level: "warn", message: message.slice(0, MAX_LOG) } }));
-    });
+    };
+    for (const message of await daemonWarnings(config, [job.name])) warn(message);
+    const served = openServed(context, warn);
     await serveSession({ job, served, hello, runner, source, output, lock: () => lock.ensure(), abort, signal, onBug });
   } catch (error) {
     throw new ReportedError(error instanceof Error ? error.message : String(error), { cause: error });

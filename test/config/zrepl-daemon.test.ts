@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { daemonWarnings } from "../../src/config/zrepl-daemon.ts";
+import { fakeDaemon } from "../fake-daemon.ts";
 import { load } from "./files.ts";
 
 let socket: string;
@@ -14,15 +15,7 @@ beforeEach(() => {
   return () => rmSync(dir, { recursive: true });
 });
 
-/** A control socket as a daemon has it. */
-async function serve(listener: RequestListener): Promise<void> {
-  const server = createServer(listener);
-  await new Promise<void>((done) => server.listen(socket, done));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    return new Promise<void>((done) => server.close(() => done()));
-  });
-}
+const serve = (listener: RequestListener) => fakeDaemon(socket, listener);
 
 const answering = (body: string, asked: string[] = []): RequestListener => {
   return (request, response) => {

@@ -18,6 +18,7 @@ export interface RigOptions {
   /** Keys of the sink job `sink` (root `dst/sink`) and the source job `source` (everything below `src`, not `src/secret`). */
   readonly sink?: object;
   readonly source?: object;
+  readonly global?: object;
   readonly identity?: string;
 }
 
@@ -64,7 +65,7 @@ export class Rig {
         ...options.source,
       },
     ];
-    this.#config = load(JSON.stringify({ global: { lock_dir: this.lockDir }, jobs }));
+    this.#config = load(JSON.stringify({ global: { lock_dir: this.lockDir, ...options.global }, jobs }));
   }
 
   dispose(): void {

@@ -1,7 +1,10 @@
 /** The active side against servers that are not what they should be. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { clientLockName } from "../../src/job-lock.ts";
 import { withLock } from "../../src/lock.ts";
 import type { Connection, ConnectionEnd, Transport } from "../../src/remote/connection.ts";
@@ -9,6 +12,7 @@ import { connect } from "../../src/remote/handshake.ts";
 import { RemoteReceiver } from "../../src/remote/remote-receiver.ts";
 import { Session } from "../../src/remote/session.ts";
 import { encodeFrame, LIMITS, serverGreeting } from "../../src/remote/wire.ts";
+import { fakeDaemon } from "../fake-daemon.ts";
 import { ZfsSimulator } from "../sim/simulator.ts";
 import { CLIENT, hello, Rig, type RigOptions } from "./rig.ts";
 
@@ -239,6 +243,24 @@ describe("a session", () => {
     expect((await session.call("estimate", {})).result).toBe(5);
     expect(warnings).toEqual(["there: hold \ufffd]0;evil stays"]);
   });
+});
+
+test("a client is told of a zrepl daemon that serves the same job", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "zrepl-run-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const control = join(dir, "control");
+  await fakeDaemon(control, (_request, response) => response.end(JSON.stringify({ Jobs: { sink: {} } })));
+  const rig = newRig({ global: { control: { sockpath: control } } });
+  const warnings: string[] = [];
+  for (const role of ["sink", "source"] as const) {
+    const session = await Session.open({
+      ...{ transport: rig.transport(), hello: hello(role) },
+      warn: (message) => warnings.push(message),
+    });
+    await session.call("poolFeatures", {});
+    await session.close();
+  }
+  expect(warnings).toEqual([expect.stringMatching(/^there: a zrepl daemon is running with job "sink" too/)]);
 });
 
 describe("a client's lock", () => {

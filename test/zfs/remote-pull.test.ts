@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { trackPools, zfs } from "./pool.ts";
 import { receivedBytes, startZreplRun, trackSshHosts, writeConfig, zreplRun } from "./ssh-host.ts";
@@ -80,6 +81,24 @@ describe("pull over ssh", () => {
     const restore = ["restore", "pull", "--filesystem", `${data}/a`, "--to", `${to.name}/again`];
     expect(await zreplRun(client, ...restore)).toMatchObject({ exitCode: 0 });
     expect(await guid(`${to.name}/again@two`)).toBe(await guid(`${data}/a@two`));
+  });
+
+  test("a replica that plain zfs send and recv made is adopted, and the first pull is incremental", async () => {
+    const { from, to, data, received, client } = await pullSetup();
+    await zfs("create", data);
+    await zfs("snapshot", `${data}@old`);
+    await zfs("snapshot", `${data}@common`);
+    await zfs("create", "-o", "mountpoint=none", `${to.name}/pulled/${from.name}`);
+    const { stdout } = await execa("zfs", ["send", `${data}@common`], { encoding: "buffer" });
+    await execa("zfs", ["recv", "-u", received], { input: stdout });
+    expect((await zreplRun(client, "adopt", "pull", "--dry-run")).output).toContain("would be adopted at @common");
+    expect(await zreplRun(client, "adopt", "pull")).toMatchObject({ exitCode: 0 });
+    expect(await zfs("holds", "-H", `${received}@common`)).toContain("zrepl_last_received_J_pull");
+    expect(await zfs("list", "-Hpo", "name", "-t", "bookmark", data)).toMatch(/#zrepl_CURSOR_G_[0-9a-f]+_J_source$/);
+    await zfs("snapshot", `${data}@new`);
+    const { output } = await zreplRun(client, "pull", "pull", "--json");
+    expect(output).toContain('"from":"@common"');
+    expect(await snapshotsOf(received)).toEqual(["common", "new"]);
   });
 
   test("initial, incremental, large and small, prune on both sides", async () => {
