@@ -30,6 +30,7 @@ import { Placement } from "./placement.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
 import { observeOnce } from "./remember.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
+import { Subtrees } from "./subtrees.ts";
 import { applicableProperties } from "./zvol-properties.ts";
 
 export interface LocalReceiverOptions {
@@ -60,6 +61,7 @@ export class LocalReceiver implements Receiver {
   readonly #root: string;
   readonly #placement: Placement;
   readonly #targets = new Map<string, Target>();
+  #subtrees = new Subtrees();
   /** Creating parents is serialized: two steps may need the same one. */
   #creating: Promise<unknown> = Promise.resolve();
 
@@ -78,6 +80,7 @@ export class LocalReceiver implements Receiver {
     const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
     for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
+    this.#subtrees = new Subtrees(observed);
     const received = this.#byOriginal(observed.filesystems);
     return { filesystems: received.map(([original, found]) => stateOf(found, original)), problems: [] };
   }
@@ -113,6 +116,7 @@ export class LocalReceiver implements Receiver {
       });
     const isEmptyPlaceholder = known?.isPlaceholder === true && !known.hasVersions;
     const force = isEmptyPlaceholder || (await this.#isBeingReplaced(target, request));
+    for (const { name } of [...request.via, request.to]) this.#subtrees.expect(target, name);
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
       target: request.via.length > 0 ? target : `${target}@${request.to.name}`,
@@ -143,9 +147,16 @@ export class LocalReceiver implements Receiver {
     for (const { filesystem } of good) await this.#unmarkPlaceholder(this.#name(filesystem));
     const tag = lastReceivedHoldTag(this.job);
     const toHold = good.filter((step) => step.guarantee !== "guarantee_nothing" && !this.#isHeld(step));
-    const failed = await holdSnapshots(runner, tag, toHold.map(snapshotOf));
+    const cover = this.#subtrees.cover(toHold.map(snapshotOf));
+    const failed = await holdSnapshots(runner, tag, cover);
+    // `-r` says nothing of a snapshot that has just been destroyed
+    const unsure = [...cover.recursive.values()].flat();
+    const held = await identifyVersions(runner, unsure);
+    const gone = new Set(unsure.filter((snapshot) => !held.has(snapshot)));
     for (const step of toHold) {
-      const error = failed.get(snapshotOf(step));
+      const snapshot = snapshotOf(step);
+      const error =
+        failed.get(snapshot) ?? (gone.has(snapshot) ? wrongGuid(snapshot, step.to.guid, undefined) : undefined);
       if (error !== undefined) failures.set(step.filesystem, error);
       else this.#target(this.#name(step.filesystem)).lastReceived.add(step.to.name);
     }
@@ -237,11 +248,11 @@ export class LocalReceiver implements Receiver {
           release.push({ snapshot: `${dataset}@${name}`, name, target });
     }
     if (release.length === 0) return;
-    const failed = await releaseSnapshots(
-      this.#options.runner,
-      lastReceivedHoldTag(this.job),
+    const cover = this.#subtrees.cover(
       release.map(({ snapshot }) => snapshot),
+      (dataset, name) => this.#targets.get(dataset)?.lastReceived.has(name) === true,
     );
+    const failed = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), cover);
     for (const { snapshot, name, target } of release) {
       const error = failed.get(snapshot);
       if (error === undefined) target.lastReceived.delete(name);

@@ -26,6 +26,7 @@ import { observeSelected } from "./select.ts";
 import { judgeSend } from "./send-failure.ts";
 import { encryptionRefusal, resumeTokenProblem, tokenPolicyProblem, versionProblem } from "./send-rules.ts";
 import { StepProtection } from "./step-protection.ts";
+import { Subtrees } from "./subtrees.ts";
 
 export interface LocalSenderOptions {
   readonly runner: Runner;
@@ -57,7 +58,7 @@ export class LocalSender implements Sender {
     const observed = await observeSelected(runner, filter);
     const filesystems = observed.filesystems.map((found) => stateOf(found, found.name, encryptionRefusal(found, send)));
     this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
-    this.#protection.observe(filesystems);
+    this.#protection.observe(filesystems, new Subtrees(observed));
     return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
   }
 

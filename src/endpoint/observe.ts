@@ -1,7 +1,7 @@
 /** What both local endpoints need to see of ZFS: filesystems with versions, holds and placeholder state. */
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
-import { listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
+import { type Listing, listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
 import { comparePaths } from "../zfs/name.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
@@ -15,12 +15,21 @@ export interface ObservedFilesystem extends FilesystemRecord {
   readonly holds: ReadonlyMap<string, readonly string[]>;
 }
 
+function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing): readonly string[] {
+  if (depth !== undefined) return [];
+  return roots.length > 0 ? roots : [...filesystems.keys()].filter((name) => !name.includes("/"));
+}
+
 type Observed = Pick<ObservedFilesystem, "type" | "isPlaceholder" | "encrypted" | "resumeToken" | "holds" | "versions">;
 
 export interface Observation {
   /** Sorted by name. */
   readonly filesystems: readonly ObservedFilesystem[];
   readonly missingRoots: readonly string[];
+  /** What was listed and not wanted. */
+  readonly others: readonly FilesystemRecord[];
+  /** Everything at and below them was listed. */
+  readonly wholeRoots: readonly string[];
 }
 
 /**
@@ -33,7 +42,8 @@ export async function observe(
   wanted: (name: string) => boolean,
 ): Promise<Observation> {
   const listing = await listDatasets(runner, request);
-  const records = [...listing.filesystems.values()].filter((record) => wanted(record.name));
+  const [records, others]: [FilesystemRecord[], FilesystemRecord[]] = [[], []];
+  for (const record of listing.filesystems.values()) (wanted(record.name) ? records : others).push(record);
   const placeholders = await placeholderNames(runner, request, records);
   const holds = await holdsByFilesystem(runner, records);
   const filesystems = records.map(
@@ -53,7 +63,7 @@ export async function observe(
     }),
   );
   filesystems.sort((a, b) => comparePaths(a.name, b.name));
-  return { filesystems, missingRoots: listing.missingRoots };
+  return { filesystems, missingRoots: listing.missingRoots, others, wholeRoots: wholeRoots(request, listing) };
 }
 
 /** An observed filesystem as an endpoint calls it, by its name on the sender. Its versions are decoded when they are asked for. */

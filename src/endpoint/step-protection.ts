@@ -11,6 +11,7 @@ import { bookmarkNameProblem } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import type { ConfirmedStep, FilesystemFailures, FilesystemState, StepRequest } from "./endpoint.ts";
+import { Subtrees } from "./subtrees.ts";
 
 /** Names of this job's abstractions on one filesystem. */
 interface OnDisk {
@@ -29,6 +30,7 @@ export class StepProtection {
   readonly #job: string;
   readonly #onDisk = new Map<string, OnDisk>();
   #observed: ReadonlyMap<string, FilesystemState> = new Map();
+  #subtrees = new Subtrees();
   readonly #onLeftover: (message: string) => void;
 
   /** `onLeftover` is told when something of ours could not be removed: it stays until the next run. */
@@ -38,8 +40,9 @@ export class StepProtection {
     this.#onLeftover = onLeftover;
   }
 
-  /** Takes over what a listing shows. */
-  observe(states: readonly FilesystemState[]): void {
+  /** Takes over what a listing shows; its subtrees where the filesystems have this host's names. */
+  observe(states: readonly FilesystemState[], subtrees = new Subtrees()): void {
+    this.#subtrees = subtrees;
     this.#onDisk.clear();
     this.#observed = new Map(states.map((state) => [state.filesystem, state]));
   }
@@ -117,7 +120,7 @@ export class StepProtection {
 
   async #hold(snapshots: readonly string[], failures: Map<string, Error>): Promise<void> {
     if (snapshots.length === 0) return;
-    const failed = await holdSnapshots(this.#runner, stepHoldTag(this.#job), snapshots);
+    const failed = await holdSnapshots(this.#runner, stepHoldTag(this.#job), this.#subtrees.cover(snapshots));
     for (const snapshot of snapshots) {
       const [filesystem, name] = splitSnapshot(snapshot);
       const error = failed.get(snapshot);
@@ -191,7 +194,10 @@ export class StepProtection {
     }
     await severalAtOnce(destroy);
     if (release.length === 0) return;
-    const failed = await releaseSnapshots(this.#runner, stepHoldTag(this.#job), release);
+    const cover = this.#subtrees.cover(release, (filesystem, name) =>
+      this.#observed.has(filesystem) ? this.#of(filesystem).stepHolds.has(name) : this.#subtrees.has(filesystem, name),
+    );
+    const failed = await releaseSnapshots(this.#runner, stepHoldTag(this.#job), cover);
     for (const snapshot of release) {
       const [filesystem, name] = splitSnapshot(snapshot);
       const error = failed.get(snapshot);

@@ -7,26 +7,56 @@ import type { CommandResult, Runner } from "./runner.ts";
 /** Snapshots (`fs@name`) on which a batch failed → why. Empty = all done. */
 export type BatchFailures = ReadonlyMap<string, ZfsCommandError>;
 
+/** How snapshots are named: one by one, or as a subtree, which needs a txg for all of them together. */
+export interface SnapshotCover {
+  /** What is given to `-r` → the snapshots that this means. */
+  readonly recursive: ReadonlyMap<string, readonly string[]>;
+  readonly single: readonly string[];
+}
+
 /** Puts `tag` on the snapshots; one that has the tag already counts as done. */
-export function holdSnapshots(runner: Runner, tag: string, snapshots: readonly string[]): Promise<BatchFailures> {
-  return batch(runner, ["zfs", "hold", tag], snapshots, /^cannot hold snapshot '(.+)': (.*)$/, /tag already exists/);
+export function holdSnapshots(
+  runner: Runner,
+  tag: string,
+  snapshots: readonly string[] | SnapshotCover,
+): Promise<BatchFailures> {
+  const complaint = /^cannot hold snapshot '(.+)': (.*)$/;
+  return batch(runner, ["zfs", "hold"], tag, coverOf(snapshots), complaint, /tag already exists/);
 }
 
 /** Takes `tag` off the snapshots; one that has no such tag, or is gone, counts as done. */
-export function releaseSnapshots(runner: Runner, tag: string, snapshots: readonly string[]): Promise<BatchFailures> {
+export function releaseSnapshots(
+  runner: Runner,
+  tag: string,
+  snapshots: readonly string[] | SnapshotCover,
+): Promise<BatchFailures> {
+  const complaint = /^cannot release hold from snapshot '(.+)': (.*)$/;
   const fine = /no such tag on this dataset|dataset does not exist/;
-  return batch(runner, ["zfs", "release", tag], snapshots, /^cannot release hold from snapshot '(.+)': (.*)$/, fine);
+  return batch(runner, ["zfs", "release"], tag, coverOf(snapshots), complaint, fine);
+}
+
+function coverOf(snapshots: readonly string[] | SnapshotCover): SnapshotCover {
+  return "single" in snapshots ? snapshots : { recursive: new Map(), single: snapshots };
 }
 
 async function batch(
   runner: Runner,
-  command: readonly string[],
-  snapshots: readonly string[],
+  verb: readonly string[],
+  tag: string,
+  { recursive, single }: SnapshotCover,
   complaint: RegExp,
   fine: RegExp,
 ): Promise<BatchFailures> {
   const failures = new Map<string, ZfsCommandError>();
-  for (const pool of groupByPool(snapshots))
+  const command = [...verb, tag];
+  const left = [...single];
+  for (const pool of groupByPool([...recursive.keys()]))
+    for (const chunk of chunkArguments(pool)) {
+      const { exitCode } = await runner.run([...verb, "-r", tag, ...chunk]);
+      // nothing is done of a subtree in which something fails: by name tells what, and does the rest
+      if (exitCode !== 0) left.push(...chunk.flatMap((subtree) => recursive.get(subtree) ?? []));
+    }
+  for (const pool of groupByPool(left))
     for (const chunk of chunkArguments(pool)) {
       const argv = [...command, ...chunk];
       const result = await runner.run(argv);

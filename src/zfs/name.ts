@@ -63,6 +63,13 @@ export function comparePaths(a: string, b: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+/** Many names in the order of `comparePaths`, sooner than with it. */
+export function sortPaths(names: Iterable<string>): string[] {
+  return Array.from(names, (name) => name.replaceAll("/", "\0"))
+    .sort()
+    .map((key) => key.replaceAll("\0", "/"));
+}
+
 /** Whether `filesystem` is strictly below `root`. */
 export function isBelow(filesystem: string, root: string): boolean {
   return filesystem.startsWith(`${root}/`);

@@ -6,7 +6,12 @@ import { fakeRunner } from "../fake-runner.ts";
 /** How often something is really looked at. */
 function counter() {
   let looks = 0;
-  const observe = async (): Promise<Observation> => ({ filesystems: [], missingRoots: [`look ${++looks}`] });
+  const observe = async (): Promise<Observation> => ({
+    filesystems: [],
+    others: [],
+    wholeRoots: [],
+    missingRoots: [`look ${++looks}`],
+  });
   return { observe, looks: () => looks };
 }
 
