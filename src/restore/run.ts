@@ -1,5 +1,6 @@
 /** The story of `restore`: lock → observe both sides → choose → plan → show | carry out → report. */
 import type { PullJob, PushJob } from "../config/config.ts";
+import type { Sender } from "../endpoint/endpoint.ts";
 import { openReplicas, type Replicas } from "../endpoint/open-replicas.ts";
 import { RestoreReceiver } from "../endpoint/restore-receiver.ts";
 import { asPrefixedLike, nameLike } from "../endpoint/stripped-name.ts";
@@ -74,15 +75,11 @@ async function restoreLocked(
 ): Promise<void> {
   const { runner, reporter } = invocation;
   const { sender, root, originalsJob, nameOf } = replicas;
-  if (originalsJob === undefined && request.to === undefined)
-    throw new UsageError(
-      `job ${JSON.stringify(job.name)} pulls from another host, and this brings back to this one: say where with --to`,
-      { hint: "to write over there, run a push job here and a sink there" },
-    );
   const { filesystems: listed, problems } = await sender.list();
   for (const problem of problems) log(job, problem, invocation);
   const choices = chooseReplicas(asPrefixedLike(listed, request.filesystem), request);
   requireSomething(job, choices, request);
+  if (originalsJob === undefined && request.to === undefined) throw await onAnotherHost(job, choices, sender);
   const receiver = new RestoreReceiver({
     runner,
     job: originalsJob ?? job.name,
@@ -125,6 +122,20 @@ async function observeAndPlan(
     ...{ choices, targets, parents, tokens, written, ontoOriginal, replication, replicaRoot: root },
     ...jobs,
   });
+}
+
+/** Where a pull job's originals are, nothing is received. */
+async function onAnotherHost(job: RestoreJob, choices: readonly Choice[], sender: Sender): Promise<UsageError> {
+  const { commandsByHand } = await import("./by-hand.ts");
+  const lines = job.type === "pull" ? await commandsByHand(job, choices, sender) : [];
+  return new UsageError(
+    `job ${JSON.stringify(job.name)} pulls from another host, which only sends: say with --to where to restore on this one`,
+    {
+      hint: ["or bring it back over there as its administrator, and let the job go on from it:", ...lines].join(
+        "\n    ",
+      ),
+    },
+  );
 }
 
 function requireSomething(job: RestoreJob, choices: readonly Choice[], { filesystem }: RestoreRequest): void {

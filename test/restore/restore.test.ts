@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Config, PushJob } from "../../src/config/config.ts";
-import { FailedError, NothingMatchedError, PartialFailure } from "../../src/errors.ts";
+import type { Config, PullJob, PushJob } from "../../src/config/config.ts";
+import { FailedError, NothingMatchedError, PartialFailure, UsageError } from "../../src/errors.ts";
 import { replicateLocked } from "../../src/replicate/run.ts";
 import type { RestoreRequest } from "../../src/restore/choose.ts";
 import { listRestorable, restore } from "../../src/restore/run.ts";
@@ -221,4 +221,24 @@ test("--list shows what there is, the newest first", async () => {
     "  TIME  @2",
     "  TIME  @1",
   ]);
+});
+
+test("what was pulled from another host comes back by commands that are shown", async () => {
+  const ssh = { type: "ssh+stdinserver", host: "far", user: "root", port: 2222, identity_file: "/k" };
+  const pruning = { keep_sender: KEEP, keep_receiver: KEEP };
+  const pulling = await configOfJobs(
+    [{ type: "pull", name: "my pull", connect: ssh, root_fs: "dst/the sink/my client", interval: "manual", pruning }],
+    lockFolder(),
+  );
+  const request = { filesystem: "src/data", recursive: true, ontoOriginal: false };
+  const { error, runner } = await invoke({ sim: lab.sim, config: pulling }, (invocation) =>
+    restore(pulling.jobs[0] as PullJob, request, invocation),
+  );
+  expect(error).toBeInstanceOf(UsageError);
+  expect((error as UsageError).hint?.split("\n    ").slice(1)).toEqual([
+    "zfs send -v -L 'dst/the sink/my client/src/data@2' | ssh -p 2222 root@far 'zfs recv -s -u src/data'",
+    "zfs send -v -L 'dst/the sink/my client/src/data/a@2' | ssh -p 2222 root@far 'zfs recv -s -u src/data/a'",
+    "zrepl-run adopt 'my pull' --filesystem src/data --filesystem src/data/a",
+  ]);
+  expect(runner.mutations).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -81,6 +81,22 @@ describe("pull over ssh", () => {
     const restore = ["restore", "pull", "--filesystem", `${data}/a`, "--to", `${to.name}/again`];
     expect(await zreplRun(client, ...restore)).toMatchObject({ exitCode: 0 });
     expect(await guid(`${to.name}/again@two`)).toBe(await guid(`${data}/a@two`));
+
+    // back to where it was, by the commands that are shown
+    const original = await guid(`${data}/a@two`);
+    await zfs("destroy", "-r", `${data}/a`);
+    const shown = await zreplRun(client, "restore", "pull", "--filesystem", `${data}/a`);
+    expect(shown.exitCode).toBe(2);
+    const [transfer = "", adoption = ""] = shown.output.split("\n    ").slice(1);
+    const bin = join(to.dir, "bin");
+    mkdirSync(bin);
+    writeFileSync(join(bin, "ssh"), '#!/bin/sh\nfor last; do :; done; exec sh -c "$last"\n', { mode: 0o755 });
+    await execa("sh", ["-c", transfer], { env: { PATH: `${bin}:${process.env["PATH"]}` } });
+    expect(await guid(`${data}/a@two`)).toBe(original);
+    const [, ...words] = adoption.trim().split(" ");
+    expect(await zreplRun(client, ...words)).toMatchObject({ exitCode: 0 });
+    await zfs("snapshot", `${data}/a@three`);
+    expect((await zreplRun(client, "pull", "pull", "--json")).output).toContain('"from":"@two"');
   });
 
   test("a replica that plain zfs send and recv made is adopted, and the first pull is incremental", async () => {
