@@ -68,12 +68,12 @@ export class World implements AsyncDisposable {
     return `round${this.#snapshots - 1}`;
   }
 
-  /** Writes so much into each filesystem and takes a snapshot of all. */
+  /** Writes so much into each filesystem and takes a snapshot of each, as a snap job does: not of what is above them. */
   async advance(kib = 16): Promise<void> {
     this.#snapshots++;
     for (const name of this.filesystems)
       writeFileSync(join(this.src.mountpoint ?? "", "data", name, "file"), randomBytes(kib << 10));
-    await zfs("snapshot", "-r", `${this.source}@${this.newest}`);
+    await zfs("snapshot", ...this.filesystems.map((name) => `${this.source}/${name}@${this.newest}`));
   }
 
   /** The command line of a config of its own, whose jobs are `push` and `sink`. */
