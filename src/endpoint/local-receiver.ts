@@ -4,7 +4,6 @@ import { FailedError } from "../errors.ts";
 import { lastReceivedHoldTag, PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
-import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions, listDatasets, listLocalProperty } from "../zfs/list.ts";
 import { ancestorsOf, comparePaths, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
@@ -24,6 +23,7 @@ import type {
   StepRequest,
   StreamFailure,
 } from "./endpoint.ts";
+import { LastReceivedHolds } from "./last-received.ts";
 import { missingPools } from "./missing-pool.ts";
 import { type ObservedFilesystem, observe, stateOf } from "./observe.ts";
 import { Placement } from "./placement.ts";
@@ -50,8 +50,6 @@ interface Target {
   isPlaceholder: boolean;
   resumeToken: string | undefined;
   readonly hasVersions: boolean;
-  /** Snapshots with our last-received hold. */
-  readonly lastReceived: Set<string>;
 }
 
 export class LocalReceiver implements Receiver {
@@ -61,7 +59,7 @@ export class LocalReceiver implements Receiver {
   readonly #root: string;
   readonly #placement: Placement;
   readonly #targets = new Map<string, Target>();
-  #subtrees = new Subtrees();
+  readonly #lastReceived: LastReceivedHolds;
   /** Creating parents is serialized: two steps may need the same one. */
   #creating: Promise<unknown> = Promise.resolve();
 
@@ -71,16 +69,16 @@ export class LocalReceiver implements Receiver {
     this.#limit = options.recv.bandwidthLimit && new TokenBucket(options.recv.bandwidthLimit);
     this.#root = options.clientIdentity === undefined ? options.rootFs : `${options.rootFs}/${options.clientIdentity}`;
     this.#placement = new Placement(this.#root, options.recv);
+    this.#lastReceived = new LastReceivedHolds(options.runner, options.job, options.warn);
   }
 
   async list(): Promise<SideListing> {
     const { runner } = this.#options;
     const observed = await observeOnce(runner, this.#root, () => observe(runner, { roots: [this.#root] }, () => true));
     if (observed.missingRoots.length > 0) await this.#requireRootFs();
-    const tag = lastReceivedHoldTag(this.job);
     this.#targets.clear();
-    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
-    this.#subtrees = new Subtrees(observed);
+    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found));
+    this.#lastReceived.observe(observed.filesystems, new Subtrees(observed));
     const received = this.#byOriginal(observed.filesystems);
     return { filesystems: received.map(([original, found]) => stateOf(found, original)), problems: [] };
   }
@@ -98,9 +96,14 @@ export class LocalReceiver implements Receiver {
     ]);
     const observed = await observe(this.#options.runner, { roots: [...names], depth: 1 }, (name) => names.has(name));
     if (observed.missingRoots.includes(this.#root)) await this.#requireRootFs();
-    const tag = lastReceivedHoldTag(this.job);
-    for (const name of names) this.#targets.delete(name);
-    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found, tag));
+    for (const name of names) {
+      this.#targets.delete(name);
+      this.#lastReceived.forget(name);
+    }
+    for (const found of observed.filesystems) {
+      this.#targets.set(found.name, targetOf(found));
+      this.#lastReceived.look(found);
+    }
   }
 
   async openReceive(request: StepRequest): Promise<OpenStream> {
@@ -116,7 +119,7 @@ export class LocalReceiver implements Receiver {
       });
     const isEmptyPlaceholder = known?.isPlaceholder === true && !known.hasVersions;
     const force = isEmptyPlaceholder || (await this.#isBeingReplaced(target, request));
-    for (const { name } of [...request.via, request.to]) this.#subtrees.expect(target, name);
+    this.#lastReceived.expect(target, [...request.via, request.to]);
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
       target: request.via.length > 0 ? target : `${target}@${request.to.name}`,
@@ -145,22 +148,21 @@ export class LocalReceiver implements Receiver {
       return guid === step.to.guid;
     });
     for (const { filesystem } of good) await this.#unmarkPlaceholder(this.#name(filesystem));
-    const tag = lastReceivedHoldTag(this.job);
-    const toHold = good.filter((step) => step.guarantee !== "guarantee_nothing" && !this.#isHeld(step));
-    const cover = this.#subtrees.cover(toHold.map(snapshotOf));
-    const failed = await holdSnapshots(runner, tag, cover);
-    // `-r` says nothing of a snapshot that has just been destroyed
-    const unsure = [...cover.recursive.values()].flat();
-    const held = await identifyVersions(runner, unsure);
-    const gone = new Set(unsure.filter((snapshot) => !held.has(snapshot)));
-    for (const step of toHold) {
-      const snapshot = snapshotOf(step);
-      const error =
-        failed.get(snapshot) ?? (gone.has(snapshot) ? wrongGuid(snapshot, step.to.guid, undefined) : undefined);
-      if (error !== undefined) failures.set(step.filesystem, error);
-      else this.#target(this.#name(step.filesystem)).lastReceived.add(step.to.name);
+    const toHold = good.filter(({ guarantee }) => guarantee !== "guarantee_nothing");
+    const failed = await this.#lastReceived.hold(
+      toHold.map(({ filesystem, to }) => ({ dataset: this.#name(filesystem), to })),
+    );
+    for (const { filesystem } of toHold) {
+      const error = failed.get(this.#name(filesystem));
+      if (error !== undefined) failures.set(filesystem, error);
     }
-    await this.#releaseOthers(good.filter(({ filesystem }) => !failures.has(filesystem)));
+    const safe = good.filter(({ filesystem }) => !failures.has(filesystem));
+    await this.#lastReceived.release(
+      safe.map(({ filesystem, to, guarantee }) => ({
+        dataset: this.#name(filesystem),
+        except: guarantee === "guarantee_nothing" ? undefined : to.name,
+      })),
+    );
     return failures;
   }
 
@@ -177,7 +179,7 @@ export class LocalReceiver implements Receiver {
   async rollback(filesystem: string, to: FilesystemVersion, destroys: readonly FilesystemVersion[]): Promise<void> {
     const name = this.#name(filesystem);
     await rollbackVerified(this.#options.runner, name, to, destroys, lastReceivedHoldTag(this.job));
-    for (const { name: gone } of destroys) this.#targets.get(name)?.lastReceived.delete(gone);
+    for (const { name: gone } of destroys) this.#lastReceived.forget(name, gone);
     await this.#refresh(name);
   }
 
@@ -189,11 +191,10 @@ export class LocalReceiver implements Receiver {
     const below = [...this.#targets.keys()].find((other) => isBelow(other, name));
     if (below !== undefined) throw new FailedError(`${name} is not renamed: ${below} is below it, and would go along`);
     // It is no replica any more: our hold would only keep its owner from destroying it.
-    const held = [...(this.#targets.get(name)?.lastReceived ?? [])].map((snapshot) => `${name}@${snapshot}`);
-    const kept = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), held);
-    for (const error of kept.values()) this.#options.warn(error.message);
+    await this.#lastReceived.release([{ dataset: name }]);
     await renameDataset(this.#options.runner, name, aside);
     this.#targets.delete(name);
+    this.#lastReceived.forget(name);
   }
 
   destroySnapshots(requests: readonly DestroyRequest[]): Promise<DestroyFailure[]> {
@@ -228,36 +229,9 @@ export class LocalReceiver implements Receiver {
       isPlaceholder: false,
       resumeToken: undefined,
       hasVersions: false,
-      lastReceived: new Set(),
     };
     if (known === undefined) this.#targets.set(name, target);
     return target;
-  }
-
-  #isHeld({ filesystem, to }: ConfirmedStep): boolean {
-    return this.#targets.get(this.#name(filesystem))?.lastReceived.has(to.name) === true;
-  }
-
-  async #releaseOthers(steps: readonly ConfirmedStep[]): Promise<void> {
-    const release: { readonly snapshot: string; readonly name: string; readonly target: Target }[] = [];
-    for (const { filesystem, to, guarantee } of steps) {
-      const dataset = this.#name(filesystem);
-      const target = this.#target(dataset);
-      for (const name of target.lastReceived)
-        if (name !== to.name || guarantee === "guarantee_nothing")
-          release.push({ snapshot: `${dataset}@${name}`, name, target });
-    }
-    if (release.length === 0) return;
-    const cover = this.#subtrees.cover(
-      release.map(({ snapshot }) => snapshot),
-      (dataset, name) => this.#targets.get(dataset)?.lastReceived.has(name) === true,
-    );
-    const failed = await releaseSnapshots(this.#options.runner, lastReceivedHoldTag(this.job), cover);
-    for (const { snapshot, name, target } of release) {
-      const error = failed.get(snapshot);
-      if (error === undefined) target.lastReceived.delete(name);
-      else this.#options.warn(error.message);
-    }
   }
 
   async #requireRootFs(): Promise<void> {
@@ -298,7 +272,6 @@ export class LocalReceiver implements Receiver {
       isPlaceholder: true,
       resumeToken: undefined,
       hasVersions: false,
-      lastReceived: new Set(),
     });
   }
 
@@ -376,11 +349,10 @@ export class LocalReceiver implements Receiver {
   }
 }
 
-function targetOf(found: ObservedFilesystem, tag: string): Target {
-  const { isPlaceholder, resumeToken, holds } = found;
-  const lastReceived = [...holds].filter(([, tags]) => tags.includes(tag)).map(([snapshot]) => snapshot);
+function targetOf(found: ObservedFilesystem): Target {
+  const { isPlaceholder, resumeToken } = found;
   return {
-    ...{ isPlaceholder, resumeToken, lastReceived: new Set(lastReceived) },
+    ...{ isPlaceholder, resumeToken },
     get hasVersions() {
       return found.versions.some(({ kind }) => kind === "snapshot");
     },
