@@ -44,8 +44,10 @@ export async function observe(
   const listing = await listDatasets(runner, request);
   const [records, others]: [FilesystemRecord[], FilesystemRecord[]] = [[], []];
   for (const record of listing.filesystems.values()) (wanted(record.name) ? records : others).push(record);
-  const placeholders = await placeholderNames(runner, request, records);
-  const holds = await holdsByFilesystem(runner, records);
+  const [placeholders, holds] = await Promise.all([
+    placeholderNames(runner, request, records),
+    holdsByFilesystem(runner, records),
+  ]);
   const filesystems = records.map(
     (record): ObservedFilesystem => ({
       name: record.name,

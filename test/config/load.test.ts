@@ -240,7 +240,7 @@ describe("values", () => {
       bundle: false,
       retry: { attempts: 3, backoffSec: 1 },
       stallTimeoutSec: 300,
-      bookkeeping: { maxSteps: 100, maxDelaySec: 10 },
+      bookkeeping: { maxSteps: 1000, maxDelaySec: 60 },
       onDeadToken: "clear",
     });
     expect(conflictResolution).toEqual({ initialReplication: "most_recent", diverged: "fail" });

@@ -92,7 +92,7 @@ function createJob(random: Random, rules: ReadonlyMap<string, boolean>): PushJob
       bundle: random.chance(0.3),
       retry: { attempts: 1 + random.below(2), backoffSec: 0 },
       stallTimeoutSec: 0,
-      bookkeeping: { maxSteps: random.pick([1, 2, 5, 100]), maxDelaySec: random.pick([0, 10]) },
+      bookkeeping: { maxSteps: random.pick([1, 2, 5, 1000]), maxDelaySec: random.pick([0, 10]) },
       onDeadToken: "clear",
     },
     conflictResolution: { initialReplication: random.pick(["most_recent", "all"] as const), diverged: "fail" },
