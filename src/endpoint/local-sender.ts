@@ -34,6 +34,8 @@ export interface LocalSenderOptions {
   readonly job: string;
   readonly filter: FilesystemFilter;
   readonly send: SendOptions;
+  /** The `root_fs` of all jobs that receive on this host. */
+  readonly receivingRoots?: readonly string[];
   /** Told of leftovers that could not be removed. */
   readonly warn: (message: string) => void;
 }
@@ -58,7 +60,7 @@ export class LocalSender implements Sender {
     const observed = await observeSelected(runner, filter);
     const filesystems = observed.filesystems.map((found) => stateOf(found, found.name, encryptionRefusal(found, send)));
     this.#states = new Map(filesystems.map((state) => [state.filesystem, state]));
-    this.#protection.observe(filesystems, new Subtrees(observed));
+    this.#protection.observe(filesystems, new Subtrees(observed, this.#options.receivingRoots));
     return { filesystems, problems: await missingPools(runner, observed.missingRoots) };
   }
 

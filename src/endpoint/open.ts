@@ -66,7 +66,8 @@ export async function openEndpoints(job: PushJob | PullJob, options: OpenOptions
 
 async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> {
   const { config, runner, warn } = options;
-  const sender = new LocalSender({ runner, job: job.name, filter: job.filesystems, send: job.send, warn });
+  const { name: jobName, filesystems: filter, send } = job;
+  const sender = new LocalSender({ runner, job: jobName, filter, send, receivingRoots: receivingRoots(config), warn });
   if (job.connect.type !== "local") {
     const { connectReceiver } = await import("../remote/connect.ts");
     const {
@@ -99,8 +100,15 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
     return { sender, receiver: receiverFor(guardedRecv(job.recv)), receiverName, close };
   }
   const source = localPeer(job, config, "source");
-  const sender = new LocalSender({ runner, job: source.name, filter: source.filesystems, send: source.send, warn });
+  const { filesystems: filter, send } = source;
+  const roots = receivingRoots(config);
+  const sender = new LocalSender({ runner, job: source.name, filter, send, receivingRoots: roots, warn });
   return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
+}
+
+/** Where jobs of this config receive. */
+export function receivingRoots({ jobs }: Pick<Config, "jobs">): string[] {
+  return jobs.flatMap((job) => (job.type === "sink" || job.type === "pull" ? [job.rootFs] : []));
 }
 
 export function remoteOptions(

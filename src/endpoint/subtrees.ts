@@ -21,8 +21,12 @@ export class Subtrees {
   readonly #roots: readonly string[];
   #sorted: readonly string[] | undefined;
 
+  /** What is received may get snapshots of any name at any time, below these. */
+  readonly #receivingRoots: readonly string[];
+
   /** Nothing observed: nothing is known to be whole. */
-  constructor(observation?: Observation) {
+  constructor(observation?: Observation, receivingRoots: readonly string[] = []) {
+    this.#receivingRoots = receivingRoots;
     for (const found of observation?.others ?? []) this.#listed.set(found.name, found);
     for (const found of observation?.filesystems ?? []) this.#listed.set(found.name, found);
     this.#roots = observation?.wholeRoots ?? [];
@@ -80,6 +84,7 @@ export class Subtrees {
   }
 
   #isWhole(top: string, snapshot: string, members: readonly string[], concerns: Concerns): boolean {
+    if (this.#receivingRoots.some((root) => root === top || isBelow(root, top))) return false;
     const datasets = this.#sorted ?? [];
     const wanted = new Set(members);
     let looks = members.length * MAX_LOOKS;

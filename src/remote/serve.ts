@@ -5,6 +5,7 @@ import { daemonWarnings } from "../config/zrepl-daemon.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
 import { LocalSender } from "../endpoint/local-sender.ts";
+import { receivingRoots } from "../endpoint/open.ts";
 import { ReplicaSender } from "../endpoint/replica-sender.ts";
 import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
@@ -186,10 +187,12 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
 /** Of a message for the client's log. */
 const MAX_LOG = 60_000;
 
-function openServed({ job, entrance, hello, runner }: Context, warn: (message: string) => void): Served {
+function openServed({ job, config, entrance, hello, runner }: Context, warn: (message: string) => void): Served {
   if (job.type === "source") {
     const { name, filesystems: filter, send } = job;
-    return { role: "source", endpoint: new LocalSender({ runner, job: name, filter, send, warn }) };
+    const roots = receivingRoots(config);
+    const endpoint = new LocalSender({ runner, job: name, filter, send, receivingRoots: roots, warn });
+    return { role: "source", endpoint };
   }
   const { name, rootFs, recv } = job;
   const { identity } = entrance;

@@ -52,6 +52,14 @@ describe("snapshots that are", () => {
     expect([recursive.size, single]).toEqual([0, ["tank/a@1", "tank/b@2"]]);
   });
 
+  test("above what is received are named in parts: it may get snapshots of that name", async () => {
+    const { runner } = world(...TREE, ...at("1"), "tank/sink");
+    const observation = await observe(runner, { roots: ["tank"] }, () => true);
+    const { recursive } = new Subtrees(observation, ["tank/sink", "back/sink"]).cover(at("1"));
+    expect([...recursive.keys()]).toEqual(["tank/a@1", "tank/b@1"]);
+    expect([...new Subtrees(observation, ["back/sink"]).cover(at("1")).recursive.keys()]).toEqual(["tank@1"]);
+  });
+
   test("expected elsewhere, or in what was not listed, are named as they are", async () => {
     const { runner } = world(...TREE, ...at("1"), "back/c", "back/c@1");
     const subtrees = await look(runner, ["tank"]);
