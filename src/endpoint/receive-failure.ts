@@ -1,5 +1,6 @@
 /** What a failed receive means to the operator of the receiving side. */
 import { EXIT, FailedError, ZreplRunError } from "../errors.ts";
+import { shellWord } from "../shell-words.ts";
 import { poolOf } from "../zfs/name.ts";
 
 /** Nothing is in the way any more: the next attempt will do. */
@@ -25,11 +26,11 @@ export function wrongGuid(snapshot: string, expected: string, found: string | un
 
 /** What to do about a failed `zfs recv` into `target`, by what it said. */
 export function recvHint(target: string, stderr: string): { hint: string } | undefined {
-  const name = shellName(target);
-  const beside = shellName(`${target}.new`);
+  const name = shellWord(target);
+  const beside = shellWord(`${target}.new`);
   if (/has been modified\s+since most recent snapshot/.test(stderr))
     return {
-      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${shellName(`${target}@NEWEST`)}, and keep it unchanged with: zfs set readonly=on ${name}`,
+      hint: `the receiver's filesystem was changed after its newest snapshot; to discard those changes: zfs rollback ${shellWord(`${target}@NEWEST`)}, and keep it unchanged with: zfs set readonly=on ${name}`,
     };
   if (/cannot be used to destroy an encrypted filesystem/.test(stderr))
     return {
@@ -44,9 +45,4 @@ export function recvHint(target: string, stderr: string): { hint: string } | und
   if (/out of space/.test(stderr))
     return { hint: `free space in pool ${poolOf(target)}; what was received is kept and will be resumed` };
   return undefined;
-}
-
-/** For a person to paste into a shell. */
-function shellName(name: string): string {
-  return name.includes(" ") ? `'${name}'` : name;
 }

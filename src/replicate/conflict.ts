@@ -1,5 +1,6 @@
 /** Histories that don't join: what is where, what resolving it would cost, and the command that would (§4.4). */
 
+import { shellWord } from "../shell-words.ts";
 import { unreachable } from "../unreachable.ts";
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import { type FilesystemVersion, relativeName } from "../zfs/version.ts";
@@ -43,7 +44,7 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
         ...listed(conflict.sender),
         "  sorted receiver versions:",
         ...listed(conflict.receiver),
-        `to start again and keep the old replica, on the receiver: zfs rename ${quoted(receiverName)} ${quoted(`${receiverName}.old`)}`,
+        `to start again and keep the old replica, on the receiver: zfs rename ${shellWord(receiverName)} ${shellWord(`${receiverName}.old`)}`,
         conflict.hasChildren
           ? "the filesystems below it go along, and will be sent again, too"
           : "conflict_resolution.diverged: set_aside would do the same",
@@ -58,9 +59,9 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
         ...listed(conflict.receiverOnly),
         ...conflict.holds.map(
           ({ snapshot, tag }) =>
-            `a hold is in the way, to be taken off first: zfs release ${quoted(tag)} ${quoted(`${receiverName}@${snapshot}`)}`,
+            `a hold is in the way, to be taken off first: zfs release ${shellWord(tag)} ${shellWord(`${receiverName}@${snapshot}`)}`,
         ),
-        `the receiver-only snapshots (${conflict.receiverOnly.length}) exist nowhere else; to destroy them and go on from the last common one, on the receiver: zfs rollback -r ${quoted(`${receiverName}@${receiverNameOf(conflict)}`)}`,
+        `the receiver-only snapshots (${conflict.receiverOnly.length}) exist nowhere else; to destroy them and go on from the last common one, on the receiver: zfs rollback -r ${shellWord(`${receiverName}@${receiverNameOf(conflict)}`)}`,
         conflict.hasChildren
           ? "conflict_resolution.diverged: rollback would do the same; set_aside can't, the filesystem has children"
           : "conflict_resolution.diverged: rollback would do the same, set_aside would rename the replica and send it again",
@@ -69,8 +70,8 @@ export function describeConflict(conflict: Conflict, receiverName: string): stri
       return [
         "the receiver has a filesystem of this name without any snapshot, so nothing can be received into it",
         conflict.hasChildren
-          ? `there are filesystems below it; if it holds nothing of value itself, let it be replaced, on the receiver: zfs set ${PLACEHOLDER_PROPERTY}=on ${quoted(receiverName)}`
-          : `if it holds nothing of value, on the receiver: zfs destroy ${quoted(receiverName)}`,
+          ? `there are filesystems below it; if it holds nothing of value itself, let it be replaced, on the receiver: zfs set ${PLACEHOLDER_PROPERTY}=on ${shellWord(receiverName)}`
+          : `if it holds nothing of value, on the receiver: zfs destroy ${shellWord(receiverName)}`,
       ];
     default:
       return unreachable(conflict);
@@ -101,9 +102,4 @@ function listed(versions: readonly FilesystemVersion[]): string[] {
   if (names.length <= MAX_LISTED) return names;
   const half = MAX_LISTED / 2;
   return [...names.slice(0, half), `    … ${names.length - MAX_LISTED} more …`, ...names.slice(-half)];
-}
-
-/** For a person to paste into a shell. */
-function quoted(name: string): string {
-  return name.includes(" ") ? `'${name}'` : name;
 }

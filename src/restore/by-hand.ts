@@ -4,6 +4,7 @@
  */
 import type { PullJob } from "../config/config.ts";
 import type { Sender } from "../endpoint/endpoint.ts";
+import { quoted, shellWords } from "../shell-words.ts";
 import type { Choice } from "./choose.ts";
 
 /** Lines for a shell on this host: a transfer for each filesystem, and what makes the next pull incremental. */
@@ -18,23 +19,14 @@ export async function commandsByHand(job: PullJob, choices: readonly Choice[], s
     const { end } = await sender.openSend({ ...request, guarantee: "guarantee_nothing" });
     if (end.kind !== "command") continue;
     restored.push("--filesystem", filesystem);
-    const send = words(end.argv.filter((word) => word !== "-P")); // progress for people
-    lines.push(`${send} | ${remoteShell(job)} ${quoted(words(["zfs", "recv", "-s", "-u", filesystem]))}`);
+    const send = shellWords(end.argv.filter((word) => word !== "-P")); // progress for people
+    lines.push(`${send} | ${remoteShell(job)} ${quoted(shellWords(["zfs", "recv", "-s", "-u", filesystem]))}`);
   }
-  return restored.length === 0 ? [] : [...lines, words(["zrepl-run", "adopt", job.name, ...restored])];
+  return restored.length === 0 ? [] : [...lines, shellWords(["zrepl-run", "adopt", job.name, ...restored])];
 }
 
 function remoteShell({ connect }: PullJob): string {
   if (connect.type !== "ssh+stdinserver") return "ssh HOST";
   const port = connect.port === 22 ? [] : ["-p", String(connect.port)];
-  return words(["ssh", ...port, `${connect.user}@${connect.host}`]);
-}
-
-function words(argv: readonly string[]): string {
-  return argv.map((word) => (/^[\w@%+=:,./#-]+$/.test(word) ? word : quoted(word))).join(" ");
-}
-
-/** As a POSIX shell reads it. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return shellWords(["ssh", ...port, `${connect.user}@${connect.host}`]);
 }

@@ -11,6 +11,7 @@ import { settleJob } from "../outcome.ts";
 import { DANGEROUS_PROPERTIES } from "../remote/guarded-recv.ts";
 import { carryOut } from "../replicate/carry-out.ts";
 import type { ReplicationPlan } from "../replicate/plan.ts";
+import { shellWord } from "../shell-words.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import { type Choice, chooseReplicas, type RestoreRequest } from "./choose.ts";
 import { planRestore } from "./plan.ts";
@@ -152,7 +153,7 @@ function nothingThere(job: RestoreJob, filesystem: string | undefined): NothingM
 }
 
 function listHint({ name }: RestoreJob): string {
-  return `see what there is: zrepl-run restore --list ${name.includes(" ") ? `'${name}'` : name}`;
+  return `see what there is: zrepl-run restore --list ${shellWord(name)}`;
 }
 
 function log(job: RestoreJob, message: string, { reporter }: Invocation): void {

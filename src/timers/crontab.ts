@@ -1,11 +1,12 @@
 /** Lines of /etc/cron.d for hosts without systemd. */
 import type { Job } from "../config/config.ts";
+import { shellWord } from "../shell-words.ts";
 import { cronFields, intervalCron } from "./calendar.ts";
 
 /** The line of a job, or a comment that says why there is none. */
 export function crontabLine(job: Job, command: readonly string[]): string {
   const verb = job.type === "sink" ? "prune" : "run";
-  const words = [...command, "-q", verb, job.name].map(shellWord).join(" ");
+  const words = [...command, "-q", verb, job.name].map(cronWord).join(" ");
   const when = fieldsOf(job);
   if (when === undefined) return `# ${job.name}: nothing to do by itself\n`;
   if (when === "manual") return `# ${job.name}: nothing in the config says when:\n# 0 * * * *  root  ${words}\n`;
@@ -23,8 +24,7 @@ function fieldsOf(job: Job): { readonly fields: string; readonly zone: string | 
   return job.type === "source" && job.pruning === undefined ? undefined : "manual";
 }
 
-/** For sh, in a crontab, where a percent sign is a line break. */
-function shellWord(word: string): string {
-  const quoted = /^[\w@:./+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-  return quoted.replaceAll("%", "\\%");
+/** In a crontab a percent sign is a line break. */
+function cronWord(word: string): string {
+  return shellWord(word).replaceAll("%", "\\%");
 }

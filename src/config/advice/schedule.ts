@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { shellWord } from "../../shell-words.ts";
 import type { Job } from "../config.ts";
 import type { Advice } from "./advice.ts";
 
@@ -8,9 +9,14 @@ import type { Advice } from "./advice.ts";
  */
 export function adviseOnSchedule(job: Job, file: string): Advice[] {
   if (basename(file) !== "zrepl.yml") return [];
-  const text = `no process waits for it; call zrepl-run from a timer: zrepl-run systemd '${job.name}' writes one`;
-  const own = job.type === "pull" && job.interval !== "manual" ? [["interval"]] : [];
-  const takesSnapshots = "snapshotting" in job && ["periodic", "cron"].includes(job.snapshotting.type);
-  const key = "snapshotting" in job && job.snapshotting.type === "cron" ? "cron" : "interval";
-  return [...own, ...(takesSnapshots ? [["snapshotting", key]] : [])].map((at) => ({ job: job.name, key: at, text }));
+  const text = `no process waits for it; call zrepl-run from a timer: zrepl-run systemd ${shellWord(job.name)} writes one`;
+  const key = waitingKey(job);
+  return key === undefined ? [] : [{ job: job.name, key, text }];
+}
+
+function waitingKey(job: Job): string[] | undefined {
+  if (job.type === "sink") return undefined;
+  if (job.type === "pull") return job.interval === "manual" ? undefined : ["interval"];
+  if (job.snapshotting.type === "manual") return undefined;
+  return ["snapshotting", job.snapshotting.type === "cron" ? "cron" : "interval"];
 }
