@@ -33,8 +33,7 @@ async function adoptLocked(job: PushJob | PullJob, only: readonly string[], invo
     const { sender, receiver, receiverName } = endpoints;
     const [senders, receivers] = await Promise.all([sender.list(), receiver.list()]);
     for (const problem of [...senders.problems, ...receivers.problems]) log("warn", problem);
-    const names = senders.filesystems.map(({ filesystem }) => filesystem);
-    const received = bySendersNames(receivers.filesystems, names);
+    const received = bySendersNames(receivers.filesystems, senders.filesystems);
     const wanted = choose(senders.filesystems, only);
     const { replication } = job;
     const jobs = { senderJob: sender.job, receiverJob: receiver.job };

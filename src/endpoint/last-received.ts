@@ -9,7 +9,7 @@ import { wrongGuid } from "./receive-failure.ts";
 import { Subtrees } from "./subtrees.ts";
 
 /** A snapshot of this host that was received. */
-export interface Received {
+interface Received {
   readonly dataset: string;
   readonly to: FilesystemVersion;
 }
@@ -64,7 +64,7 @@ export class LastReceivedHolds {
     const gone = new Set(unsure.filter((snapshot) => !present.has(snapshot)));
     const failures = new Map<string, Error>();
     for (const { dataset, to } of missing) {
-      const snapshot = `${dataset}@${to.name}`;
+      const snapshot = fullName({ dataset, to });
       const error = failed.get(snapshot) ?? (gone.has(snapshot) ? wrongGuid(snapshot, to.guid, undefined) : undefined);
       if (error !== undefined) failures.set(dataset, error);
       else this.#held.set(dataset, (this.#held.get(dataset) ?? new Set()).add(to.name));

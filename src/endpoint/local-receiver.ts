@@ -5,7 +5,7 @@ import { lastReceivedHoldTag, PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { identifyVersions, listDatasets, listLocalProperty } from "../zfs/list.ts";
-import { ancestorsOf, comparePaths, filesystemNameProblem, isBelow, poolOf } from "../zfs/name.ts";
+import { ancestorsOf, filesystemNameProblem, isBelow, poolOf, sortByPath } from "../zfs/name.ts";
 import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
@@ -220,7 +220,7 @@ export class LocalReceiver implements Receiver {
       const original = this.#placement.originalOf(found.name);
       return original === undefined ? [] : [[original, found]];
     });
-    return this.#placement.isMapped ? received.sort(([a], [b]) => comparePaths(a, b)) : received;
+    return this.#placement.isMapped ? sortByPath(received, ([original]) => original) : received;
   }
 
   #target(name: string): Target {
@@ -352,7 +352,8 @@ export class LocalReceiver implements Receiver {
 function targetOf(found: ObservedFilesystem): Target {
   const { isPlaceholder, resumeToken } = found;
   return {
-    ...{ isPlaceholder, resumeToken },
+    isPlaceholder,
+    resumeToken,
     get hasVersions() {
       return found.versions.some(({ kind }) => kind === "snapshot");
     },

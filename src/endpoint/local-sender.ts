@@ -1,7 +1,7 @@
 /** The sender on this host's ZFS. */
 import type { FilesystemFilter, SendOptions } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
-import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/argv.ts";
+import { buildSendArgv, buildSendEstimateArgv, NO_SEND_FLAGS, type SendFlags, type SendTarget } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { poolOf } from "../zfs/name.ts";
 import { parseSendEstimate } from "../zfs/parse.ts";
@@ -144,32 +144,32 @@ export class LocalSender implements Sender {
       return { resumeToken: request.resumeToken };
     }
     const { from, comparison } = request;
-    const raw = send.encrypted || send.raw;
     return {
       to: `${request.filesystem}@${request.to.name}`,
       ...(from === undefined
         ? {}
         : { from: `${request.filesystem}${from.kind === "snapshot" ? "@" : "#"}${from.name}` }),
       intermediates: request.via.length > 0,
-      flags: {
-        ...(comparison === undefined
-          ? {
-              properties: send.sendProperties,
-              backup: send.backupProperties,
-              largeBlocks: send.largeBlocks,
-              compressed: send.compressed,
-              embedded: send.embeddedData,
-            }
-          : {
-              properties: false,
-              backup: false,
-              largeBlocks: comparison.largeBlocks,
-              compressed: false,
-              embedded: false,
-            }),
-        raw,
-        saved: false, // -S takes a half-received filesystem; zfs refuses it for a snapshot, so with it nothing could be sent
-      },
+      flags:
+        comparison === undefined
+          ? flagsOf(send)
+          : { ...NO_SEND_FLAGS, raw: isRaw(send), largeBlocks: comparison.largeBlocks },
     };
   }
+}
+
+function isRaw({ encrypted, raw }: SendOptions): boolean {
+  return encrypted || raw;
+}
+
+function flagsOf(send: SendOptions): SendFlags {
+  return {
+    raw: isRaw(send),
+    properties: send.sendProperties,
+    backup: send.backupProperties,
+    largeBlocks: send.largeBlocks,
+    compressed: send.compressed,
+    embedded: send.embeddedData,
+    saved: false, // -S takes a half-received filesystem; zfs refuses it for a snapshot, so with it nothing could be sent
+  };
 }

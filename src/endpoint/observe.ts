@@ -3,7 +3,7 @@ import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
 import { type Listing, listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
-import { comparePaths } from "../zfs/name.ts";
+import { sortByPath, splitSnapshot } from "../zfs/name.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemState } from "./endpoint.ts";
@@ -14,13 +14,6 @@ export interface ObservedFilesystem extends FilesystemRecord {
   /** Hold tags by snapshot name. */
   readonly holds: ReadonlyMap<string, readonly string[]>;
 }
-
-function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing): readonly string[] {
-  if (depth !== undefined) return [];
-  return roots.length > 0 ? roots : [...filesystems.keys()].filter((name) => !name.includes("/"));
-}
-
-type Observed = Pick<ObservedFilesystem, "type" | "isPlaceholder" | "encrypted" | "resumeToken" | "holds" | "versions">;
 
 export interface Observation {
   /** Sorted by name. */
@@ -64,9 +57,20 @@ export async function observe(
       holds: holds.get(record.name) ?? NO_HOLDS,
     }),
   );
-  filesystems.sort((a, b) => comparePaths(a.name, b.name));
-  return { filesystems, missingRoots: listing.missingRoots, others, wholeRoots: wholeRoots(request, listing) };
+  return {
+    filesystems: sortByPath(filesystems, ({ name }) => name),
+    missingRoots: listing.missingRoots,
+    others,
+    wholeRoots: wholeRoots(request, listing),
+  };
 }
+
+function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing): readonly string[] {
+  if (depth !== undefined) return [];
+  return roots.length > 0 ? roots : [...filesystems.keys()].filter((name) => !name.includes("/"));
+}
+
+type Observed = Pick<ObservedFilesystem, "type" | "isPlaceholder" | "encrypted" | "resumeToken" | "holds" | "versions">;
 
 /** An observed filesystem as an endpoint calls it, by its name on the sender. Its versions are decoded when they are asked for. */
 export function stateOf(found: Observed, filesystem: string, refusal?: string): FilesystemState {
@@ -103,8 +107,7 @@ async function holdsByFilesystem(
 ): Promise<Map<string, Map<string, string[]>>> {
   const byFilesystem = new Map<string, Map<string, string[]>>();
   for (const { snapshot, tag } of await listHeld(runner, records)) {
-    const at = snapshot.indexOf("@");
-    const [filesystem, name] = [snapshot.slice(0, at), snapshot.slice(at + 1)];
+    const [filesystem, name] = splitSnapshot(snapshot);
     const bySnapshot = byFilesystem.get(filesystem) ?? new Map<string, string[]>();
     byFilesystem.set(filesystem, bySnapshot);
     bySnapshot.set(name, [...(bySnapshot.get(name) ?? []), tag]);

@@ -4,11 +4,11 @@
  */
 import { FailedError } from "../errors.ts";
 import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
-import { buildSendArgv, buildSendEstimateArgv, type SendTarget } from "../zfs/argv.ts";
+import { buildSendArgv, buildSendEstimateArgv, NO_SEND_FLAGS, type SendTarget } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
 import { holdSnapshots } from "../zfs/hold.ts";
 import { listProperty } from "../zfs/list.ts";
-import { poolOf } from "../zfs/name.ts";
+import { poolOf, splitSnapshot } from "../zfs/name.ts";
 import { parseSendEstimate } from "../zfs/parse.ts";
 import { decodeResumeToken, type ResumeToken } from "../zfs/resume-token.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -119,7 +119,7 @@ export class ReplicaSender implements Sender {
       tag,
       bases.map(({ filesystem, to }) => `${this.#name(filesystem)}@${to.name}`),
     );
-    for (const [snapshot, error] of held) failures.set(snapshot.slice(0, snapshot.indexOf("@")), error);
+    for (const [snapshot, error] of held) failures.set(splitSnapshot(snapshot)[0], error);
     const done = confirmed.map(
       ({ filesystem, to, unfinished }): ConfirmedStep => ({
         filesystem: this.#name(filesystem),
@@ -212,17 +212,9 @@ export class ReplicaSender implements Sender {
       to: `${here}@${request.to.name}`,
       ...(request.from === undefined ? {} : { from: `${here}@${request.from.name}` }),
       intermediates: request.via.length > 0,
-      flags: {
-        raw,
-        properties: false,
-        backup: false,
-        // as the blocks are: otherwise the next replication would meet blocks of another size
-        largeBlocks: true,
-        // the original's pool may not know what the receiver's pool compresses with
-        compressed: false,
-        embedded: false,
-        saved: false,
-      },
+      // large blocks as they are: otherwise the next replication would meet blocks of another size; not compressed: the
+      // original's pool may not know what the receiver's pool compresses with
+      flags: { ...NO_SEND_FLAGS, raw, largeBlocks: true },
     };
   }
 }

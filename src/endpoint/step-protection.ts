@@ -7,7 +7,7 @@ import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zf
 import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
 import { bookmarkByProgram } from "../zfs/channel-program.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
-import { bookmarkNameProblem } from "../zfs/name.ts";
+import { bookmarkNameProblem, splitSnapshot } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import type { ConfirmedStep, FilesystemFailures, FilesystemState, StepRequest } from "./endpoint.ts";
@@ -231,11 +231,6 @@ function ownAbstractions(state: FilesystemState | undefined, job: string): OnDis
   }
   for (const [snapshot, tags] of state.holds) if (tags.includes(stepHoldTag(job))) own.stepHolds.add(snapshot);
   return own;
-}
-
-function splitSnapshot(snapshot: string): [filesystem: string, name: string] {
-  const at = snapshot.indexOf("@");
-  return [snapshot.slice(0, at), snapshot.slice(at + 1)];
 }
 
 /** Each command waits for a txg of its own; those that run at the same time share one. */

@@ -2,7 +2,7 @@
  * Names on the sender of which the receiver knows the end only, because of `recv.strip_prefix`: the lost components are `*`,
  * which no filesystem's name can contain. Whoever knows the sender's names puts them back, here. Pure.
  */
-import { comparePaths } from "../zfs/name.ts";
+import { sortByPath } from "../zfs/name.ts";
 import type { FilesystemState } from "./endpoint.ts";
 import { stateOf } from "./observe.ts";
 
@@ -26,21 +26,20 @@ function strippedComponents(filesystem: string): number {
  */
 export function bySendersNames(
   received: readonly FilesystemState[],
-  names: readonly string[],
+  senders: readonly Pick<FilesystemState, "filesystem">[],
 ): readonly FilesystemState[] {
   const lost = lostIn(received);
   if (lost === 0) return received;
   const originals = new Map<string, string | undefined>();
-  for (const name of names) {
-    const stripped = withPrefix(name, Array<string>(lost).fill(UNKNOWN_COMPONENT));
-    originals.set(stripped, originals.has(stripped) ? undefined : name);
+  for (const { filesystem } of senders) {
+    const stripped = withPrefix(filesystem, Array<string>(lost).fill(UNKNOWN_COMPONENT));
+    originals.set(stripped, originals.has(stripped) ? undefined : filesystem);
   }
-  return received
-    .flatMap((state) => {
-      const original = originals.get(state.filesystem);
-      return original === undefined ? [] : [stateOf(state, original, state.refusal)];
-    })
-    .sort((a, b) => comparePaths(a.filesystem, b.filesystem));
+  const named = received.flatMap((state) => {
+    const original = originals.get(state.filesystem);
+    return original === undefined ? [] : [stateOf(state, original, state.refusal)];
+  });
+  return sortByPath(named, ({ filesystem }) => filesystem);
 }
 
 /** The same, where what was lost is what the given filesystem begins with. */

@@ -4,7 +4,7 @@
  */
 import type { SnapshotCover } from "../zfs/hold.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
-import { comparePaths, isBelow, sortPaths } from "../zfs/name.ts";
+import { comparePaths, isBelow, sortByPath, splitSnapshot } from "../zfs/name.ts";
 import type { Observation } from "./observe.ts";
 
 /** How many other datasets are asked about, for each snapshot that a subtree would spare a txg. */
@@ -15,21 +15,24 @@ export type Concerns = (dataset: string, snapshot: string) => boolean;
 
 /** What a complete listing tells of subtrees, and what has come since. */
 export class Subtrees {
-  readonly #listed = new Map<string, Pick<FilesystemRecord, "versions">>();
-  readonly #expected = new Map<string, Set<string>>();
-  /** Everything at and below them is known. */
-  readonly #roots: readonly string[];
-  #sorted: readonly string[] | undefined;
-
+  readonly #observation: Observation | undefined;
   /** What is received may get snapshots of any name at any time, below these. */
   readonly #receivingRoots: readonly string[];
+  readonly #expected = new Map<string, Set<string>>();
+  #byName: ReadonlyMap<string, Pick<FilesystemRecord, "versions">> | undefined;
+  #sorted: readonly string[] | undefined;
 
   /** Nothing observed: nothing is known to be whole. */
   constructor(observation?: Observation, receivingRoots: readonly string[] = []) {
+    this.#observation = observation;
     this.#receivingRoots = receivingRoots;
-    for (const found of observation?.others ?? []) this.#listed.set(found.name, found);
-    for (const found of observation?.filesystems ?? []) this.#listed.set(found.name, found);
-    this.#roots = observation?.wholeRoots ?? [];
+  }
+
+  /** Most runs have nothing to hold, and never ask. */
+  get #listed(): ReadonlyMap<string, Pick<FilesystemRecord, "versions">> {
+    const { filesystems = [], others = [] } = this.#observation ?? {};
+    this.#byName ??= new Map([...filesystems, ...others].map((found) => [found.name, found]));
+    return this.#byName;
   }
 
   /** From now on the dataset may have this snapshot. */
@@ -48,13 +51,14 @@ export class Subtrees {
   /** `snapshots`: full names. */
   cover(snapshots: readonly string[], concerns: Concerns = (...names) => this.has(...names)): SnapshotCover {
     const plain = { recursive: new Map(), single: snapshots };
-    if (snapshots.length < 2 || this.#roots.length === 0) return plain;
-    this.#sorted ??= sortPaths(new Set([...this.#listed.keys(), ...this.#expected.keys()]));
+    const roots = this.#observation?.wholeRoots ?? [];
+    if (snapshots.length < 2 || roots.length === 0) return plain;
+    this.#sorted ??= sortByPath(new Set([...this.#listed.keys(), ...this.#expected.keys()]), (dataset) => dataset);
     const recursive = new Map<string, readonly string[]>();
     const single: string[] = [];
     for (const [name, holders] of byName(snapshots)) {
       const rest = new Set(holders);
-      for (const root of this.#roots) {
+      for (const root of roots) {
         const members = holders.filter((member) => member === root || isBelow(member, root));
         for (const member of members) rest.delete(member);
         this.#seek(root, name, members, concerns, { recursive, single });
@@ -99,16 +103,15 @@ export class Subtrees {
 }
 
 /** Snapshot name → the datasets that have it, sorted. */
-function byName(snapshots: readonly string[]): Map<string, string[]> {
+function byName(snapshots: readonly string[]): Map<string, readonly string[]> {
   const groups = new Map<string, string[]>();
   for (const snapshot of snapshots) {
-    const [dataset = "", name = ""] = snapshot.split("@");
+    const [dataset, name] = splitSnapshot(snapshot);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [dataset]);
     else group.push(dataset);
   }
-  for (const group of groups.values()) group.sort(comparePaths);
-  return groups;
+  return new Map([...groups].map(([name, group]) => [name, sortByPath(group, (dataset) => dataset)]));
 }
 
 /** Of the members below `top`: the child of `top` that they are at or below → they. */

@@ -125,10 +125,9 @@ async function planBoth(
 ): Promise<(SidePlan | FailedSide)[]> {
   const [sender, receiver] = await Promise.all([tryList(endpoints.sender), tryList(endpoints.receiver)]);
   invocation.interrupted.throwIfAborted();
-  const names = sender.listing?.filesystems.map(({ filesystem }) => filesystem) ?? [];
   const received = receiver.listing && {
     ...receiver.listing,
-    filesystems: bySendersNames(receiver.listing.filesystems, names),
+    filesystems: bySendersNames(receiver.listing.filesystems, sender.listing?.filesystems ?? []),
   };
   const sides = (["sender", "receiver"] as const).filter((side) => options.side === undefined || options.side === side);
   return sides.map((side) => {

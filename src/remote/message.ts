@@ -27,8 +27,8 @@ const uint64: Check<string> = (value, place) => {
 };
 
 export const filesystemName: Check<string> = text(255, filesystemNameProblem);
-/** It may have lost what it begins with (`recv.strip_prefix`). Never part of a request. */
-const listedName: Check<string> = text(355, (name) => filesystemNameProblem(knownPart(name)));
+/** It may have lost what it begins with (`recv.strip_prefix`, at most 50 components). Never part of a request. */
+const listedName: Check<string> = text(255 + 50 * 2, (name) => filesystemNameProblem(knownPart(name)));
 const versionName: Check<string> = text(255, componentProblem);
 const holdTag = text(255);
 const guarantee = oneOf("guarantee_resumability", "guarantee_incremental", "guarantee_nothing");

@@ -24,7 +24,7 @@ export async function observeAndPlan(
 ): Promise<Planned> {
   const [sender, received] = await Promise.all([sendingEnd.list(), receivingEnd.list()]);
   const names = sender.filesystems.map(({ filesystem }) => filesystem);
-  const receiver = { ...received, filesystems: bySendersNames(received.filesystems, names) };
+  const receiver = { ...received, filesystems: bySendersNames(received.filesystems, sender.filesystems) };
   const misplaced = await receivingEnd.misplaced?.(names);
   const wanted = new Set(names);
   const tokens = new Map<string, ResumeToken | undefined>();

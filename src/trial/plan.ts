@@ -34,12 +34,13 @@ export function tryPlan(options: TryPlanOptions): string[] {
     const original = placement === undefined ? filesystem.name : placement.originalOf(filesystem.name);
     return original === undefined ? [] : [stateOf(filesystem, original)];
   });
-  const names = sender.map(({ name }) => name);
+  const senders = sender.map((filesystem) => stateOf(filesystem, filesystem.name));
+  const misplaced = placement?.isMapped ? { misplaced: placement.misplaced(sender.map(({ name }) => name)) } : {};
   const plan = planReplication({
-    sender: sender.map((filesystem) => stateOf(filesystem, filesystem.name)),
-    receiver: bySendersNames(received, names),
+    sender: senders,
+    receiver: bySendersNames(received, senders),
     tokens: new Map(),
-    ...(placement?.isMapped === true ? { misplaced: placement.misplaced(names) } : {}),
+    ...misplaced,
     senderJob: job.type === "push" ? job.name : (localPeer(job, config)?.name ?? job.name),
     receiverJob: job.type === "pull" ? job.name : (localPeer(job, config)?.name ?? job.name),
     policy: { replication: job.replication, conflictResolution: job.conflictResolution },

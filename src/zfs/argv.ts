@@ -37,6 +37,17 @@ export interface SendFlags {
   readonly saved: boolean;
 }
 
+/** The blocks alone, as they are. */
+export const NO_SEND_FLAGS: SendFlags = {
+  raw: false,
+  properties: false,
+  backup: false,
+  largeBlocks: false,
+  compressed: false,
+  embedded: false,
+  saved: false,
+};
+
 export type SendTarget =
   | {
       /** Full names: `fs@to`, and `fs@from` or `fs#from`. */

@@ -63,11 +63,17 @@ export function comparePaths(a: string, b: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Many names in the order of `comparePaths`, sooner than with it. */
-export function sortPaths(names: Iterable<string>): string[] {
-  return Array.from(names, (name) => name.replaceAll("/", "\0"))
-    .sort()
-    .map((key) => key.replaceAll("\0", "/"));
+/** Sorted by `comparePaths`; there may be many, so each path is made comparable once. */
+export function sortByPath<T>(items: Iterable<T>, pathOf: (item: T) => string): T[] {
+  const keyed = Array.from(items, (item) => ({ item, key: pathOf(item).replaceAll("/", "\0") }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ item }) => item);
+}
+
+/** `fs@name` → both parts. */
+export function splitSnapshot(snapshot: string): [filesystem: string, name: string] {
+  const at = snapshot.indexOf("@");
+  return [snapshot.slice(0, at), snapshot.slice(at + 1)];
 }
 
 /** Whether `filesystem` is strictly below `root`. */
