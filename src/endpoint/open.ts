@@ -66,8 +66,7 @@ export async function openEndpoints(job: PushJob | PullJob, options: OpenOptions
 
 async function openPush(job: PushJob, options: OpenOptions): Promise<Endpoints> {
   const { config, runner, warn } = options;
-  const { name: jobName, filesystems: filter, send } = job;
-  const sender = new LocalSender({ runner, job: jobName, filter, send, receivingRoots: receivingRoots(config), warn });
+  const sender = localSender(job, options);
   if (job.connect.type !== "local") {
     const { connectReceiver } = await import("../remote/connect.ts");
     const {
@@ -100,15 +99,21 @@ async function openPull(job: PullJob, options: OpenOptions): Promise<Endpoints> 
     return { sender, receiver: receiverFor(guardedRecv(job.recv)), receiverName, close };
   }
   const source = localPeer(job, config, "source");
-  const { filesystems: filter, send } = source;
-  const roots = receivingRoots(config);
-  const sender = new LocalSender({ runner, job: source.name, filter, send, receivingRoots: roots, warn });
-  return { sender, receiver: receiverFor(job.recv), receiverName, close: async () => undefined };
+  return {
+    sender: localSender(source, options),
+    receiver: receiverFor(job.recv),
+    receiverName,
+    close: async () => undefined,
+  };
 }
 
-/** Where jobs of this config receive. */
-export function receivingRoots({ jobs }: Pick<Config, "jobs">): string[] {
-  return jobs.flatMap((job) => (job.type === "sink" || job.type === "pull" ? [job.rootFs] : []));
+/** What a job has on this host to be replicated. */
+export function localSender(
+  { name, filesystems: filter, send }: PushJob | SourceJob,
+  { config, runner, warn }: Pick<OpenOptions, "config" | "runner" | "warn">,
+): LocalSender {
+  const receivingRoots = config.jobs.flatMap((job) => (job.type === "sink" || job.type === "pull" ? [job.rootFs] : []));
+  return new LocalSender({ runner, job: name, filter, send, receivingRoots, warn });
 }
 
 export function remoteOptions(

@@ -4,8 +4,7 @@ import type { Config } from "../config/config.ts";
 import { daemonWarnings } from "../config/zrepl-daemon.ts";
 import type { StepRequest } from "../endpoint/endpoint.ts";
 import { LocalReceiver } from "../endpoint/local-receiver.ts";
-import { LocalSender } from "../endpoint/local-sender.ts";
-import { receivingRoots } from "../endpoint/open.ts";
+import { localSender } from "../endpoint/open.ts";
 import { ReplicaSender } from "../endpoint/replica-sender.ts";
 import { FailedError } from "../errors.ts";
 import { version as ourVersion } from "../version.ts";
@@ -188,12 +187,7 @@ function welcome({ job, entrance, nowMs }: Context): Welcome {
 const MAX_LOG = 60_000;
 
 function openServed({ job, config, entrance, hello, runner }: Context, warn: (message: string) => void): Served {
-  if (job.type === "source") {
-    const { name, filesystems: filter, send } = job;
-    const roots = receivingRoots(config);
-    const endpoint = new LocalSender({ runner, job: name, filter, send, receivingRoots: roots, warn });
-    return { role: "source", endpoint };
-  }
+  if (job.type === "source") return { role: "source", endpoint: localSender(job, { config, runner, warn }) };
   const { name, rootFs, recv } = job;
   const { identity } = entrance;
   if (hello.role === "restore")

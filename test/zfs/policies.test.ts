@@ -64,6 +64,21 @@ test("filesystems land where they are mapped to, go on from there, and come back
   ]);
 });
 
+test("two filesystems that would be in one place without their prefix are refused, the others go there", async () => {
+  const site = await newSite();
+  const components = site.srcRoot.split("/").length + 1;
+  site.configure({ sink: { recv: { placeholder: { encryption: "inherit" }, strip_prefix: components } } });
+  for (const path of ["x/same", "y/same", "y/own"]) await createWithSnapshots(site, path, "1");
+  const ended = await site.run(["push", PUSH_JOB]);
+  expect(ended.exitCode).toBe(3);
+  const failed = eventsOf(ended, "filesystemFailed").map(({ filesystem }) => filesystem);
+  expect(failed.sort()).toEqual(["x", "x/same", "y", "y/same"].map((path) => site.fs(path)));
+  expect(await snapshotsOf(`${site.rootFs}/${CLIENT}/own`)).toEqual(["1"]);
+  await zfs("snapshot", `${site.fs("y/own")}@2`);
+  expect((await site.run(["push", PUSH_JOB])).exitCode).toBe(3);
+  expect(await snapshotsOf(`${site.rootFs}/${CLIENT}/own`)).toEqual(["1", "2"]);
+});
+
 describe("the first replication", () => {
   test.each`
     policy           | exitCode | replicated

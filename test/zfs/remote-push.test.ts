@@ -82,6 +82,42 @@ describe("push over ssh", () => {
     expect(monitor).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^OK: /) });
   });
 
+  test("a sink strips prefixes: incremental, pruned by what the sender has, restored, and incremental again", async () => {
+    const { from, to, client } = await pushSetup({
+      sink: {
+        recv: { placeholder: { encryption: "inherit" }, strip_prefix: 1 },
+        permissions: { receive: true, send: true, prune: true },
+      },
+      push: { pruning: { keep_sender: keep.keep_sender, keep_receiver: [{ type: "last_n", count: 1 }] } },
+    });
+    const data = `${from.name}/data`;
+    const received = `${to.name}/sink/alice/data`;
+    const snapshotsOf = async (filesystem: string) =>
+      (await zfs("list", "-Ho", "name", "-t", "snapshot", "-d", "1", filesystem))
+        .split("\n")
+        .map((name) => name.split("@")[1]);
+    for (const name of [data, `${data}/a`, `${data}/b`]) await zfs("create", name);
+    writeFileSync(join(from.dir, "mnt/data/a/large"), Buffer.alloc(4 << 20, 7));
+    for (const snapshot of ["one", "two"]) {
+      await zfs("snapshot", "-r", `${data}@${snapshot}`);
+      expect(await zreplRun(client, "run", "push")).toMatchObject({ exitCode: 0 });
+    }
+    for (const path of ["", "/a", "/b"]) {
+      expect(await guid(`${received}${path}@two`)).toBe(await guid(`${data}${path}@two`));
+      expect(await snapshotsOf(`${received}${path}`)).toEqual(["two"]);
+      expect(await snapshotsOf(`${data}${path}`)).toEqual(["one", "two"]);
+    }
+    expect((await zreplRun(client, "restore", "push", "--list")).output).toContain("*/data/a");
+    await zfs("destroy", "-r", `${data}/a`);
+    const restored = await zreplRun(client, "restore", "push", "--filesystem", `${data}/a`);
+    expect(restored, restored.output).toMatchObject({ exitCode: 0 });
+    expect(await guid(`${data}/a@two`)).toBe(await guid(`${received}/a@two`));
+    await zfs("snapshot", "-r", `${data}@three`);
+    const { output } = await zreplRun(client, "push", "push", "--json");
+    expect(output.match(/"stepDone".*"from":"@two"/g)).toHaveLength(3);
+    expect((await zreplRun(client, "verify", "push", "--data")).exitCode).toBe(0);
+  });
+
   test("two clients at once, each below its own filesystem", async () => {
     const { from, client, host, to } = await pushSetup({ noise: "Welcome! " });
     const second = writeConfig(from.dir, "bob", {
