@@ -1,9 +1,9 @@
 /** Options that several commands share, and how yargs reads them. */
 import type { Argv } from "yargs";
 import type { GlobalOptions } from "../cli-options.ts";
-import type { DestroyLimit } from "../config/config.ts";
 import { parseDestroyLimit } from "../config/grammar/destroy-limit.ts";
 import { GrammarError } from "../config/grammar/grammar-error.ts";
+import type { DestroyLimit } from "../config/pruning-config.ts";
 import { UsageError } from "../errors.ts";
 
 /** `JOB…` or `--all`. */

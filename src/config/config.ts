@@ -2,6 +2,8 @@
  * The config after loading: typed, checked, defaults filled in, units in the names. Made by `toConfig` from the YAML
  * shape (schemas/config.schema.json); zrepl-behaviour.md §2 says where each key comes from.
  */
+import type { GlobalConfig } from "./global-config.ts";
+import type { BothPruning, LocalPruning } from "./pruning-config.ts";
 
 /** A compiled RE2 regex; `test` is zrepl's unanchored search. */
 export interface Pattern {
@@ -129,67 +131,6 @@ export interface SnapshotOptions {
   readonly skipUnchanged?: boolean;
   /** Extension: user properties of each snapshot. */
   readonly tags?: Readonly<Record<string, string>>;
-}
-
-export interface GridInterval {
-  readonly lengthSec: number;
-  readonly keep: number | "all";
-}
-
-/** Keep rules (§2.17); `text` is how the rule is shown as a reason. */
-export type KeepRule =
-  | { readonly type: "not_replicated"; readonly keepSnapshotAtCursor: boolean; readonly text: string }
-  | { readonly type: "last_n"; readonly count: number; readonly regex?: Pattern; readonly text: string }
-  | {
-      readonly type: "grid";
-      readonly intervals: readonly GridInterval[];
-      readonly regex: Pattern;
-      readonly text: string;
-    }
-  | { readonly type: "regex"; readonly regex: Pattern; readonly negate: boolean; readonly text: string }
-  /** Extension: the newest snapshot of each of so many hours, days, … that have one. */
-  | {
-      readonly type: "calendar";
-      readonly counts: CalendarCounts;
-      /** IANA name, `UTC` or `Local`. */
-      readonly location: string;
-      readonly regex?: Pattern;
-      readonly text: string;
-    };
-
-export interface CalendarCounts {
-  readonly hourly: number;
-  readonly daily: number;
-  readonly weekly: number;
-  readonly monthly: number;
-  readonly yearly: number;
-}
-
-/** Extension: what no keep rule may overrule (src/prune/plan.ts). */
-export interface PruneGuards {
-  /** Nothing younger is destroyed; absent = no such guard. */
-  readonly minAgeSec?: number;
-  /** What is older goes although a rule keeps it; absent = no such guard. */
-  readonly maxAgeSec?: number;
-  /** Whether a filesystem may lose all its snapshots; absent = no. */
-  readonly allowEmpty?: boolean;
-  /** If more is to be destroyed on one side, nothing is; absent = no limit. */
-  readonly maxDestroy?: DestroyLimit;
-}
-
-export type DestroyLimit = { readonly count: number } | { readonly percent: number };
-
-/** Pruning of one side by itself. */
-export interface LocalPruning extends PruneGuards {
-  readonly keep: readonly KeepRule[];
-}
-
-/** Pruning of both sides by the job that replicates. */
-export interface BothPruning extends PruneGuards {
-  readonly keepSender: readonly KeepRule[];
-  readonly keepReceiver: readonly KeepRule[];
-  /** What to do on the receiver with filesystems that the sender no longer has; absent = keep. */
-  readonly vanished?: "keep" | "prune";
 }
 
 /** Extension: a value above `warn` is a warning, above `crit` is critical; at least one of them is there. */
@@ -336,61 +277,6 @@ export interface SourceJob {
 }
 
 export type Job = SnapJob | PushJob | PullJob | SinkJob | SourceJob;
-
-/** An entry of `global.logging` (§2.13). Only `stdout` outlets are honoured, and write to stderr: stdout is for results. */
-/** Where log lines go (§2.13). */
-export type LogOutlet = {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly format: "human" | "logfmt" | "json";
-} & (StderrOutlet | SyslogOutlet | TcpOutlet);
-
-/** zrepl's `stdout`; here stdout is for results. */
-export interface StderrOutlet {
-  readonly type: "stdout";
-  /** Whether lines start with the time, where that is not a terminal. */
-  readonly time: boolean;
-  /** Whether to use colour on a terminal. */
-  readonly color: boolean;
-}
-
-export interface SyslogOutlet {
-  readonly type: "syslog";
-  readonly facility: string;
-  readonly retrySec: number;
-}
-
-export interface TcpOutlet {
-  readonly type: "tcp";
-  /** `host:port`. */
-  readonly address: string;
-  readonly net: string;
-  readonly retrySec: number;
-  /** Paths of PEM files; absent = no tls. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
-}
-
-/** Extension: whom to tell how a run went. */
-export type Notification = {
-  readonly timeoutSec: number;
-  /** Empty = all. */
-  readonly jobs: readonly string[];
-  readonly commands: readonly string[];
-} & (
-  | { readonly type: "command"; readonly command: readonly string[]; readonly when: "always" | "failure" }
-  | { readonly type: "http"; readonly start?: string; readonly success?: string; readonly failure?: string }
-);
-
-export interface GlobalConfig {
-  /** Directory of the lock files; created 0700. */
-  readonly lockDir: string;
-  /** Where a zrepl daemon would answer; the loader always sets it. */
-  readonly controlSocket?: string;
-  /** What the config says about logging; the loader always sets it. */
-  readonly logging?: readonly LogOutlet[];
-  /** Extension: where to write metrics after every run. */
-  readonly metrics?: { readonly textfileDir: string };
-  readonly notify?: readonly Notification[];
-}
 
 export interface Config {
   /** Absolute path of the main file. */

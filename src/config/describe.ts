@@ -1,15 +1,7 @@
 import { unreachable } from "../unreachable.ts";
-import type {
-  Connect,
-  FilesystemFilter,
-  Job,
-  KeepRule,
-  LocalPruning,
-  LogOutlet,
-  PushJob,
-  Serve,
-  Snapshotting,
-} from "./config.ts";
+import type { Connect, FilesystemFilter, Job, PushJob, Serve, Snapshotting } from "./config.ts";
+import type { LogOutlet } from "./global-config.ts";
+import type { KeepRule, LocalPruning } from "./pruning-config.ts";
 
 /** What a job does, in one line without its name and type. */
 export function describeJob(job: Job): string {

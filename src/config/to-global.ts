@@ -1,6 +1,6 @@
 import type { RawGlobal, RawLogOutlet, RawNotification } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
-import type { GlobalConfig, LogOutlet, Notification } from "./config.ts";
+import type { GlobalConfig, LogOutlet, Notification } from "./global-config.ts";
 import { parsePositiveGoDuration } from "./grammar/duration.ts";
 import type { Site } from "./site.ts";
 

@@ -1,10 +1,10 @@
 import type { RawKeepCalendar, RawKeepRule, RawPruningBoth, RawPruningLocal } from "../generated/raw-config.ts";
 import { unreachable } from "../unreachable.ts";
 import { isKnownLocation } from "../zone.ts";
-import type { BothPruning, CalendarCounts, KeepRule, LocalPruning, PruneGuards } from "./config.ts";
 import { parseDestroyLimit } from "./grammar/destroy-limit.ts";
 import { parsePositiveDuration } from "./grammar/duration.ts";
 import { parseGrid } from "./grammar/grid.ts";
+import type { BothPruning, CalendarCounts, KeepRule, LocalPruning, PruneGuards } from "./pruning-config.ts";
 import type { Site } from "./site.ts";
 
 /** `pruning:` of a push or pull job. */

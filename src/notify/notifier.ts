@@ -1,5 +1,5 @@
 /** Tells others how a run goes: programs, and URLs that are fetched. Each by itself, within its time-out. */
-import type { Notification } from "../config/config.ts";
+import type { Notification } from "../config/global-config.ts";
 import { EXIT } from "../errors.ts";
 import { runProgram } from "../hooks/program.ts";
 import type { ObservedRun, RunSummary } from "../observers.ts";

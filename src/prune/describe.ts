@@ -1,4 +1,4 @@
-import type { KeepRule } from "../config/config.ts";
+import type { KeepRule } from "../config/pruning-config.ts";
 import { count, formatBytes, formatDuration } from "../report/format.ts";
 import { unreachable } from "../unreachable.ts";
 import type { PruneFilesystemPlan, PrunePlan } from "./plan.ts";

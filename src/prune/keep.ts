@@ -1,4 +1,4 @@
-import type { KeepRule } from "../config/config.ts";
+import type { KeepRule } from "../config/pruning-config.ts";
 import { unreachable } from "../unreachable.ts";
 import { keepCalendar } from "./rules/calendar.ts";
 import { keepGrid } from "./rules/grid.ts";

@@ -1,4 +1,4 @@
-import type { DestroyLimit, KeepRule, PruneGuards } from "../config/config.ts";
+import type { DestroyLimit, KeepRule, PruneGuards } from "../config/pruning-config.ts";
 import { formatDuration } from "../report/format.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import { applyKeepRules, type Decision } from "./keep.ts";

@@ -1,4 +1,4 @@
-import type { KeepRule } from "../config/config.ts";
+import type { KeepRule } from "../config/pruning-config.ts";
 import { compareVersions, type FilesystemVersion } from "../zfs/version.ts";
 import type { PruneSnapshot } from "./snapshot.ts";
 

@@ -1,5 +1,5 @@
 /** From what both sides have to the plan of one of them. */
-import type { BothPruning, KeepRule, LocalPruning } from "../config/config.ts";
+import type { BothPruning, KeepRule, LocalPruning } from "../config/pruning-config.ts";
 import type { DestroyRequest, Endpoint, FilesystemState, SideListing } from "../endpoint/endpoint.ts";
 import { compareVersions, type FilesystemVersion } from "../zfs/version.ts";
 import { cursorGuid, protectedOnReceiver, protectedOnSender } from "./base.ts";

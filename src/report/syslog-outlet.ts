@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { Writable } from "node:stream";
-import type { LogOutlet, SyslogOutlet } from "../config/config.ts";
+import type { LogOutlet, SyslogOutlet } from "../config/global-config.ts";
 import { formatLog } from "./log-format.ts";
 import { RemoteOutlet } from "./remote-outlet.ts";
 import { prefixLines, SEVERITY } from "./stderr-outlet.ts";

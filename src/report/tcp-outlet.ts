@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { connect as connectTcp, isIP } from "node:net";
 import type { Writable } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import type { LogOutlet, TcpOutlet } from "../config/config.ts";
+import type { LogOutlet, TcpOutlet } from "../config/global-config.ts";
 import { parseHostPort } from "../config/grammar/host-port.ts";
 import { formatLog } from "./log-format.ts";
 import { RemoteOutlet } from "./remote-outlet.ts";

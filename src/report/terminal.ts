@@ -1,7 +1,7 @@
 /** The reporter for this process: its stdout, its stderr, and the log outlets of the config. */
 import { platform } from "node:os";
 import { Chalk } from "chalk";
-import type { LogOutlet, StderrOutlet } from "../config/config.ts";
+import type { LogOutlet, StderrOutlet } from "../config/global-config.ts";
 import type { LogLevel, Reporter } from "./events.ts";
 import type { LogFormat } from "./log-format.ts";
 import { lineText, ProgressBoard } from "./progress-board.ts";

@@ -1,5 +1,7 @@
 /** The page of `report --html`: one file, no script, nothing loaded from anywhere. Pure. */
-import type { GridInterval, Job, KeepRule } from "../config/config.ts";
+
+import type { Job } from "../config/config.ts";
+import type { GridInterval, KeepRule } from "../config/pruning-config.ts";
 import { count, formatDuration } from "../report/format.ts";
 import { type FilesystemStatus, HEALTHS, type JobStatus } from "../report/status-events.ts";
 import { STYLE } from "./html-style.ts";

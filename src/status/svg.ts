@@ -1,5 +1,5 @@
 /** Pictures of one filesystem's snapshots: a timeline of both sides, and which buckets of a retention grid they fill. Pure. */
-import type { GridInterval } from "../config/config.ts";
+import type { GridInterval } from "../config/pruning-config.ts";
 import { formatDuration } from "../report/format.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 

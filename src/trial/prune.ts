@@ -1,5 +1,5 @@
 /** `test prune`: a job's policy applied to a list of snapshots. Needs no ZFS. */
-import type { KeepRule, PruneGuards } from "../config/config.ts";
+import type { KeepRule, PruneGuards } from "../config/pruning-config.ts";
 import { UsageError } from "../errors.ts";
 import { describePrunePlan, type Fate } from "../prune/describe.ts";
 import { planPrune } from "../prune/plan.ts";

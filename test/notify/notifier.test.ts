@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Notification } from "../../src/config/config.ts";
+import type { Notification } from "../../src/config/global-config.ts";
 import { Notifier } from "../../src/notify/notifier.ts";
 import type { RunSummary } from "../../src/observers.ts";
 import type { Event } from "../../src/report/events.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { CalendarCounts, KeepRule } from "../../src/config/config.ts";
+import type { CalendarCounts, KeepRule } from "../../src/config/pruning-config.ts";
 import { applyKeepRules } from "../../src/prune/keep.ts";
 import { keepCalendar } from "../../src/prune/rules/calendar.ts";
 import type { PruneSnapshot } from "../../src/prune/snapshot.ts";

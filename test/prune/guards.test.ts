@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PruneGuards } from "../../src/config/config.ts";
+import type { PruneGuards } from "../../src/config/pruning-config.ts";
 import { countDestroys, exceedsLimit, type PruneInput, planPrune } from "../../src/prune/plan.ts";
 import { versions } from "../versions.ts";
 import { grid, lastN, notReplicated, regex } from "./rules.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { KeepRule } from "../../src/config/config.ts";
+import type { KeepRule } from "../../src/config/pruning-config.ts";
 import { applyKeepRules } from "../../src/prune/keep.ts";
 import type { PruneSnapshot } from "../../src/prune/snapshot.ts";
 import { grid, lastN, notReplicated, regex } from "./rules.ts";

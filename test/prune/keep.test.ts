@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { KeepRule } from "../../src/config/config.ts";
+import type { KeepRule } from "../../src/config/pruning-config.ts";
 import { applyKeepRules } from "../../src/prune/keep.ts";
 import { keepGridAt } from "../../src/prune/rules/grid.ts";
 import { grid, lastN, notReplicated, regex, snapshots } from "./rules.ts";

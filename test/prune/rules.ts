@@ -1,4 +1,5 @@
-import type { KeepRule, Pattern } from "../../src/config/config.ts";
+import type { Pattern } from "../../src/config/config.ts";
+import type { KeepRule } from "../../src/config/pruning-config.ts";
 import type { PruneSnapshot } from "../../src/prune/snapshot.ts";
 
 const pattern = (source: string): Pattern => ({ source, test: (name) => new RegExp(source).test(name) });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { BothPruning, KeepRule } from "../../src/config/config.ts";
+import type { BothPruning, KeepRule } from "../../src/config/pruning-config.ts";
 import type { Endpoint, FilesystemState, SideListing } from "../../src/endpoint/endpoint.ts";
 import type { PrunePlan } from "../../src/prune/plan.ts";
 import { planOneSide, planSide, type Side } from "../../src/prune/side-plan.ts";

@@ -1,6 +1,6 @@
 /** A year with a snapshot every 15 minutes through both changes of the clocks, pruned every day: what is left at its end. */
 import { describe, expect, test } from "vitest";
-import type { KeepRule } from "../../src/config/config.ts";
+import type { KeepRule } from "../../src/config/pruning-config.ts";
 import { applyKeepRules } from "../../src/prune/keep.ts";
 import type { PruneSnapshot } from "../../src/prune/snapshot.ts";
 import { grid, lastN, regex } from "./rules.ts";

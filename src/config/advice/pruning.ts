@@ -1,4 +1,5 @@
-import type { Job, KeepRule } from "../config.ts";
+import type { Job } from "../config.ts";
+import type { KeepRule } from "../pruning-config.ts";
 import type { Advice } from "./advice.ts";
 import { commonFilesystem, snapshotsOf } from "./jobs.ts";
 

@@ -1,4 +1,4 @@
-import type { DestroyLimit } from "../config.ts";
+import type { DestroyLimit } from "../pruning-config.ts";
 import { GrammarError } from "./grammar-error.ts";
 
 /**

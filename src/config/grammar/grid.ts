@@ -1,4 +1,4 @@
-import type { GridInterval } from "../config.ts";
+import type { GridInterval } from "../pruning-config.ts";
 import { parsePositiveDuration } from "./duration.ts";
 import { GrammarError } from "./grammar-error.ts";
 

@@ -1,4 +1,4 @@
-import type { CalendarCounts, KeepRule } from "../../config/config.ts";
+import type { CalendarCounts, KeepRule } from "../../config/pruning-config.ts";
 import { type ZoneClock, zoneClock } from "../../zone.ts";
 import { compareSnapshots, type Kept, type PruneSnapshot } from "../snapshot.ts";
 

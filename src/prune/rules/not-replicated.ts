@@ -1,4 +1,4 @@
-import type { KeepRule } from "../../config/config.ts";
+import type { KeepRule } from "../../config/pruning-config.ts";
 import type { Kept, PruneSnapshot } from "../snapshot.ts";
 
 /** Keeps what the receiver does not have yet (§5.2). */

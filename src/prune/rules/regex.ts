@@ -1,4 +1,4 @@
-import type { KeepRule } from "../../config/config.ts";
+import type { KeepRule } from "../../config/pruning-config.ts";
 import type { Kept, PruneSnapshot } from "../snapshot.ts";
 
 /** Keeps the names that match, or with `negate` those that do not (§5.2). */
