@@ -7,6 +7,7 @@ import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zf
 import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
 import { bookmarkByProgram } from "../zfs/channel-program.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
+import { identifyVersions } from "../zfs/list.ts";
 import { bookmarkNameProblem, splitSnapshot } from "../zfs/name.ts";
 import type { Runner } from "../zfs/runner.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
@@ -72,6 +73,7 @@ export class StepProtection {
       }
     }
     await this.#hold([...new Set(toHold)], failures);
+    await this.#checkReplaced(requests, failures);
     const ready = [...keep].filter(([filesystem]) => !failures.has(filesystem));
     await this.#clean(new Map(ready), "beforeSend");
     return failures;
@@ -127,6 +129,25 @@ export class StepProtection {
       if (error === undefined) this.#of(filesystem).stepHolds.add(name);
       else failures.set(filesystem, error);
     }
+  }
+
+  /**
+   * Holds may take the place of tentative cursors only where they are on the same snapshots: `zfs hold -r` says nothing of
+   * one that somebody has destroyed since the listing, and its tentative cursor may be the last base that there is.
+   */
+  async #checkReplaced(requests: readonly StepRequest[], failures: Map<string, Error>): Promise<void> {
+    const held = requests
+      .filter(({ guarantee }) => guarantee === "guarantee_resumability")
+      .filter(({ filesystem }) => !failures.has(filesystem) && this.#of(filesystem).tentative.size > 0)
+      .flatMap((request) => protectedVersions(request).map((version) => ({ filesystem: request.filesystem, version })));
+    const nameOf = ({ filesystem, version }: (typeof held)[number]) => `${filesystem}@${version.name}`;
+    const present = await identifyVersions(this.#runner, held.map(nameOf));
+    for (const snapshot of held)
+      if (present.get(nameOf(snapshot))?.guid !== snapshot.version.guid)
+        failures.set(
+          snapshot.filesystem,
+          new FailedError(`${nameOf(snapshot)} has been destroyed since it was listed`),
+        );
   }
 
   /** What it does not make is made one by one. */

@@ -43,6 +43,14 @@ function protection(states: readonly FilesystemState[], answer?: (argv: readonly
   return { made, leftovers, commands };
 }
 
+const LOOK = (names: string) => `list -Hp -t snapshot,bookmark -o name,guid,createtxg -- ${names}`;
+
+/** Answers who looks again: name, guid, name, guid, … of the snapshots that are there. */
+function present(...snapshots: readonly (string | number)[]): (argv: readonly string[]) => Answer {
+  const lines = snapshots.flatMap((name, i) => (i % 2 === 0 ? [`${name}\t${snapshots[i + 1]}\t1\n`] : []));
+  return (argv) => (argv[1] === "list" ? { stdout: lines.join("") } : undefined);
+}
+
 const [RESUMABLE, INCREMENTAL, NOTHING] = [
   "guarantee_resumability",
   "guarantee_incremental",
@@ -75,15 +83,31 @@ describe("before a step", () => {
 
   test("what earlier runs left goes only after the new protection is there; cursors stay", async () => {
     const there = state("t", `@a,1 @b,2 @c,3 #${cursor(1)},1 #${tentative(1)},1`, held("a", "b"));
-    const ends = protection([there]);
+    const ends = protection([there], present("t@b", 2, "t@c", 3));
     await ends.made.prepare([request("t", "@b,2 @c,3", RESUMABLE)]);
-    expect(ends.commands()).toEqual(["hold STEP t@c", "destroy t#TENTATIVE1", "release STEP t@a"]);
+    expect(ends.commands()).toEqual([
+      ...["hold STEP t@c", LOOK("t@b t@c"), "destroy t#TENTATIVE1", "release STEP t@a"],
+    ]);
+  });
+
+  test.each([
+    ["destroyed", ["p/t@c", 3]],
+    ["another one by now", ["p/t@b", 9, "p/t@c", 3]],
+  ])("a tentative cursor stays while its snapshot, %s, can't be held in its place", async (_what, snapshots) => {
+    const there = [state("p/t", `@b,2 @c,3 #${tentative(2)},2`), state("p/u", "@b,2 @c,3")];
+    const ends = protection(there, present(...snapshots));
+    const requests = ["p/t", "p/u"].map((name) => request(name, "@b,2 @c,3", RESUMABLE));
+    const failures = await ends.made.prepare(requests);
+    expect([...failures].map(([name, error]) => [name, error.message])).toEqual([
+      ["p/t", "p/t@b has been destroyed since it was listed"],
+    ]);
+    expect(ends.commands()).toEqual(["hold STEP p/t@b p/t@c p/u@b p/u@c", LOOK("p/t@b p/t@c")]);
   });
 
   test("a tentative cursor that is the step's base is not destroyed (zrepl #666, #714)", async () => {
     const base = `#${tentative(1)},1`;
     for (const guarantee of [RESUMABLE, INCREMENTAL, NOTHING]) {
-      const ends = protection([state("t", `${base} #${tentative(9)},9 @b,2`)]);
+      const ends = protection([state("t", `${base} #${tentative(9)},9 @b,2`)], present("t@b", 2));
       await ends.made.prepare([request("t", `${base} @b,2`, guarantee)]);
       const destroyed = ends.commands().filter((line) => line.startsWith("destroy"));
       expect([guarantee, destroyed]).toEqual([guarantee, ["destroy t#TENTATIVE9"]]);
