@@ -127,7 +127,20 @@ export interface Misplaced {
   readonly message: string;
 }
 
+/** A look at a receiver that may be enough. */
+export interface Glimpse {
+  /**
+   * Presumes that the only hold on a filesystem's newest snapshot is this job's, and that a filesystem with snapshots is no
+   * placeholder: only to see whether there is anything to do. undefined = that can't be presumed.
+   */
+  readonly presumed: SideListing | undefined;
+  /** The whole `list()`, without looking at the same again. */
+  list(): Promise<SideListing>;
+}
+
 export interface Receiver extends Endpoint {
+  /** The first part of `list()`, where the rest costs processes of its own. */
+  glimpse?(): Promise<Glimpse>;
   /** Absent = every filesystem has a place of its own. @returns those of the sender's filesystems that have none here */
   misplaced?(filesystems: readonly string[]): Promise<ReadonlyMap<string, Misplaced>>;
   /** Creates missing parents, gets a placeholder out of the way (§4.9). @throws */

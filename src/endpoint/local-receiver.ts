@@ -16,6 +16,7 @@ import type {
   DestroyFailure,
   DestroyRequest,
   FilesystemFailures,
+  Glimpse,
   Misplaced,
   OpenStream,
   Receiver,
@@ -25,10 +26,11 @@ import type {
 } from "./endpoint.ts";
 import { LastReceivedHolds } from "./last-received.ts";
 import { missingPools } from "./missing-pool.ts";
-import { type ObservedFilesystem, observe, stateOf } from "./observe.ts";
+import { lookCloser, type ObservedFilesystem, observe, type Sighting, sight, stateOf } from "./observe.ts";
 import { Placement } from "./placement.ts";
+import { presumeReplicas } from "./presume.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
-import { observeOnce } from "./remember.ts";
+import { lookOnce } from "./remember.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
 import { Subtrees } from "./subtrees.ts";
 import { applicableProperties } from "./zvol-properties.ts";
@@ -73,13 +75,33 @@ export class LocalReceiver implements Receiver {
   }
 
   async list(): Promise<SideListing> {
+    return this.#lookCloser(await this.#sight());
+  }
+
+  async glimpse(): Promise<Glimpse> {
+    const sighting = await this.#sight();
+    const presumed = presumeReplicas(sighting, lastReceivedHoldTag(this.job));
+    return { presumed: presumed && this.#listing(presumed), list: () => this.#lookCloser(sighting) };
+  }
+
+  async #lookCloser(sighting: Sighting): Promise<SideListing> {
     const { runner } = this.#options;
-    const observed = await observeOnce(runner, this.#root, () => observe(runner, { roots: [this.#root] }, () => true));
-    if (observed.missingRoots.length > 0) await this.#requireRootFs();
+    const observed = await lookOnce(runner, sighting, () => lookCloser(runner, sighting));
     this.#targets.clear();
     for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found));
     this.#lastReceived.observe(observed.filesystems, new Subtrees(observed));
-    const received = this.#byOriginal(observed.filesystems);
+    return this.#listing(observed.filesystems);
+  }
+
+  async #sight(): Promise<Sighting> {
+    const { runner } = this.#options;
+    const sighting = await lookOnce(runner, this.#root, () => sight(runner, { roots: [this.#root] }, () => true));
+    if (sighting.missingRoots.length > 0) await this.#requireRootFs();
+    return sighting;
+  }
+
+  #listing(filesystems: readonly ObservedFilesystem[]): SideListing {
+    const received = this.#byOriginal(filesystems);
     return { filesystems: received.map(([original, found]) => stateOf(found, original)), problems: [] };
   }
 
@@ -313,7 +335,7 @@ export class LocalReceiver implements Receiver {
       known.isPlaceholder = false;
     } catch (error) {
       this.#options.warn(
-        `${target} keeps its placeholder mark until the next run: ${error instanceof Error ? error.message : error}`,
+        `${target} keeps its placeholder mark until its next snapshot is received: ${error instanceof Error ? error.message : error}`,
       );
     }
   }

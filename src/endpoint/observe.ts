@@ -15,14 +15,20 @@ export interface ObservedFilesystem extends FilesystemRecord {
   readonly holds: ReadonlyMap<string, readonly string[]>;
 }
 
-export interface Observation {
-  /** Sorted by name. */
-  readonly filesystems: readonly ObservedFilesystem[];
-  readonly missingRoots: readonly string[];
+/** One listing, and nothing that it can't tell. */
+export interface Sighting {
+  readonly request: ListingRequest;
+  readonly wanted: readonly FilesystemRecord[];
   /** What was listed and not wanted. */
   readonly others: readonly FilesystemRecord[];
+  readonly missingRoots: readonly string[];
   /** Everything at and below them was listed. */
   readonly wholeRoots: readonly string[];
+}
+
+export interface Observation extends Pick<Sighting, "others" | "missingRoots" | "wholeRoots"> {
+  /** Sorted by name. */
+  readonly filesystems: readonly ObservedFilesystem[];
 }
 
 /**
@@ -34,34 +40,54 @@ export async function observe(
   request: ListingRequest,
   wanted: (name: string) => boolean,
 ): Promise<Observation> {
+  return lookCloser(runner, await sight(runner, request, wanted));
+}
+
+/** The first part of `observe`: one process. */
+export async function sight(
+  runner: Runner,
+  request: ListingRequest,
+  wanted: (name: string) => boolean,
+): Promise<Sighting> {
   const listing = await listDatasets(runner, request);
   const [records, others]: [FilesystemRecord[], FilesystemRecord[]] = [[], []];
   for (const record of listing.filesystems.values()) (wanted(record.name) ? records : others).push(record);
+  const { missingRoots } = listing;
+  return { request, wanted: records, others, missingRoots, wholeRoots: wholeRoots(request, listing) };
+}
+
+/** The rest of `observe`: at most two processes. */
+export async function lookCloser(runner: Runner, sighting: Sighting): Promise<Observation> {
+  const { request, wanted, others, missingRoots, wholeRoots: whole } = sighting;
   const [placeholders, holds] = await Promise.all([
-    placeholderNames(runner, request, records),
-    holdsByFilesystem(runner, records),
+    placeholderNames(runner, request, wanted),
+    holdsByFilesystem(runner, wanted),
   ]);
-  const filesystems = records.map(
-    (record): ObservedFilesystem => ({
-      name: record.name,
-      type: record.type,
-      guid: record.guid,
-      resumeToken: record.resumeToken,
-      encrypted: record.encrypted,
-      placeholderValue: record.placeholderValue,
-      heldSnapshots: record.heldSnapshots,
-      get versions() {
-        return record.versions;
-      },
-      isPlaceholder: placeholders.has(record.name),
-      holds: holds.get(record.name) ?? NO_HOLDS,
-    }),
+  const filesystems = wanted.map((record) =>
+    observed(record, placeholders.has(record.name), holds.get(record.name) ?? NO_HOLDS),
   );
+  return { filesystems: sortByPath(filesystems, ({ name }) => name), others, missingRoots, wholeRoots: whole };
+}
+
+/** A record and what was found out about it besides. */
+export function observed(
+  record: FilesystemRecord,
+  isPlaceholder: boolean,
+  holds: ObservedFilesystem["holds"],
+): ObservedFilesystem {
   return {
-    filesystems: sortByPath(filesystems, ({ name }) => name),
-    missingRoots: listing.missingRoots,
-    others,
-    wholeRoots: wholeRoots(request, listing),
+    name: record.name,
+    type: record.type,
+    guid: record.guid,
+    resumeToken: record.resumeToken,
+    encrypted: record.encrypted,
+    placeholderValue: record.placeholderValue,
+    heldSnapshots: record.heldSnapshots,
+    get versions() {
+      return record.versions;
+    },
+    isPlaceholder,
+    holds,
   };
 }
 
@@ -83,7 +109,7 @@ export function stateOf(found: Observed, filesystem: string, refusal?: string): 
   };
 }
 
-const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();
+export const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();
 
 async function placeholderNames(
   runner: Runner,

@@ -3,7 +3,6 @@
  * something. Nothing is destroyed on the word of a listing alone: guids are looked up again right before.
  */
 import type { Runner } from "../zfs/runner.ts";
-import type { Observation } from "./observe.ts";
 
 /** Others change things, too: what is older than this is looked at again. */
 const MAX_AGE_MS = 60_000;
@@ -11,7 +10,7 @@ const MAX_AGE_MS = 60_000;
 class Memory {
   /** Rises with everything that may be a change. */
   changes = 0;
-  readonly seen = new Map<unknown, { readonly observation: Observation; readonly sinceMs: number }>();
+  readonly seen = new Map<unknown, { readonly value: unknown; readonly sinceMs: number }>();
 
   change(): void {
     this.changes++;
@@ -44,19 +43,15 @@ function onlyLooks([program, verb = ""]: readonly string[]): boolean {
   return (program === "zfs" && ["list", "get", "holds"].includes(verb)) || (program === "zpool" && verb === "list");
 }
 
-/** Observes, unless it was done with the same `key` before and still counts. */
-export async function observeOnce(
-  runner: Runner,
-  key: unknown,
-  observe: () => Promise<Observation>,
-): Promise<Observation> {
+/** Looks, unless it was done with the same `key` before and still counts. A key stands for one way to look. */
+export async function lookOnce<T>(runner: Runner, key: unknown, look: () => Promise<T>): Promise<T> {
   const memory = memories.get(runner);
-  if (memory === undefined) return observe();
+  if (memory === undefined) return look();
   const sinceMs = performance.now();
   const known = memory.seen.get(key);
-  if (known !== undefined && sinceMs - known.sinceMs < MAX_AGE_MS) return known.observation;
+  if (known !== undefined && sinceMs - known.sinceMs < MAX_AGE_MS) return known.value as T;
   const { changes } = memory;
-  const observation = await observe();
-  if (memory.changes === changes) memory.seen.set(key, { observation, sinceMs });
-  return observation;
+  const value = await look();
+  if (memory.changes === changes) memory.seen.set(key, { value, sinceMs });
+  return value;
 }

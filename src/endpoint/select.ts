@@ -5,12 +5,12 @@ import { listProperty } from "../zfs/list.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { listingFor } from "./filter-roots.ts";
 import { type Observation, observe } from "./observe.ts";
-import { observeOnce } from "./remember.ts";
+import { lookOnce } from "./remember.ts";
 
 /** As `observe`, of all that the filter can select or of one filesystem; a condition on a property costs one process more. */
 export function observeSelected(runner: Runner, filter: FilesystemFilter, only?: string): Promise<Observation> {
   if (only !== undefined) return select(runner, filter, { roots: [only], depth: 1 }, (name) => name === only);
-  return observeOnce(runner, filter, () => select(runner, filter, listingFor(filter), () => true));
+  return lookOnce(runner, filter, () => select(runner, filter, listingFor(filter), () => true));
 }
 
 async function select(

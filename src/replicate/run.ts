@@ -8,7 +8,7 @@ import { count } from "../report/format.ts";
 import { carryOut, isTemporary } from "./carry-out.ts";
 import { describeConflict, summarizeConflict } from "./conflict.ts";
 import type { FilesystemResult } from "./execute.ts";
-import { observeAndPlan, type Planned } from "./observe.ts";
+import { glimpseAndPlan, type Planned } from "./observe.ts";
 import type { FilesystemPlan } from "./plan.ts";
 import { showPlan } from "./show.ts";
 
@@ -20,13 +20,13 @@ export async function replicateLocked(job: ReplicationJob, invocation: Invocatio
   const warn = (message: string) => reporter.emit({ event: "log", level: "warn", job: job.name, message });
   const endpoints = await openEndpoints(job, { ...invocation, warn });
   try {
-    const first = await observeAndPlan(job, endpoints, invocation.nowMs());
+    const first = await glimpseAndPlan(job, endpoints, invocation.nowMs());
     if (first.plan.filesystems.length === 0 && first.problems.length > 0)
       throw new FailedError(first.problems.join("; "));
     for (const problem of first.problems)
       reporter.emit({ event: "log", level: "error", job: job.name, message: problem });
     if (invocation.dryRun) return await showPlan(job, first.plan, endpoints, invocation);
-    const replan = async () => (await observeAndPlan(job, endpoints, invocation.nowMs())).plan;
+    const replan = async () => (await glimpseAndPlan(job, endpoints, invocation.nowMs())).plan;
     const results = await carryOut(job, first.plan, replan, endpoints, invocation);
     return report(job, first, results, endpoints, invocation);
   } finally {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Observation } from "../../src/endpoint/observe.ts";
-import { observeOnce, rememberingRunner } from "../../src/endpoint/remember.ts";
+import { lookOnce, rememberingRunner } from "../../src/endpoint/remember.ts";
 import { fakeRunner } from "../fake-runner.ts";
 
 /** How often something is really looked at. */
@@ -18,7 +18,7 @@ function counter() {
 test("what was seen counts for the same key, across commands that only look", async () => {
   const runner = rememberingRunner(fakeRunner());
   const { observe, looks } = counter();
-  const first = await observeOnce(runner, "a", observe);
+  const first = await lookOnce(runner, "a", observe);
   for (const argv of [
     ["zfs", "list", "-Hp"],
     ["zfs", "get", "-Hp", "all"],
@@ -26,8 +26,8 @@ test("what was seen counts for the same key, across commands that only look", as
     ["zpool", "list"],
   ])
     await runner.run(argv);
-  expect(await observeOnce(runner, "a", observe)).toBe(first);
-  await observeOnce(runner, "b", observe);
+  expect(await lookOnce(runner, "a", observe)).toBe(first);
+  await lookOnce(runner, "b", observe);
   expect(looks()).toBe(2);
 });
 
@@ -40,37 +40,37 @@ test.each([
 ])("%s %s makes it out of date", async (...argv) => {
   const runner = rememberingRunner(fakeRunner());
   const { observe, looks } = counter();
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   await runner.run(argv);
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   expect(looks()).toBe(2);
 });
 
 test("so does a transfer, also one that fails", async () => {
   const runner = rememberingRunner(fakeRunner());
   const { observe, looks } = counter();
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   const end = { kind: "command" as const, argv: ["zfs", "recv", "a"] };
   await expect(runner.transfer(end, end)).rejects.toThrow();
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   expect(looks()).toBe(2);
 });
 
 test("a change while it is looked at makes it out of date", async () => {
   const runner = rememberingRunner(fakeRunner());
   const { observe, looks } = counter();
-  await observeOnce(runner, "a", async () => {
+  await lookOnce(runner, "a", async () => {
     await runner.run(["zfs", "destroy", "a@x"]);
     return observe();
   });
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   expect(looks()).toBe(2);
 });
 
 test("another runner remembers nothing", async () => {
   const runner = fakeRunner();
   const { observe, looks } = counter();
-  await observeOnce(runner, "a", observe);
-  await observeOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
+  await lookOnce(runner, "a", observe);
   expect(looks()).toBe(2);
 });
