@@ -1,12 +1,12 @@
 /** The receiver on this host's ZFS: everything it touches is below its root. */
 import type { RecvOptions } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
-import { lastReceivedHoldTag, PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
+import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
-import { identifyVersions, listDatasets, listLocalProperty } from "../zfs/list.ts";
+import { identifyVersions, listDatasets } from "../zfs/list.ts";
 import { ancestorsOf, filesystemNameProblem, isBelow, poolOf, sortByPath } from "../zfs/name.ts";
-import { abortReceive, createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
+import { abortReceive } from "../zfs/placeholder.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import { TokenBucket } from "../zfs/throttle.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
@@ -30,6 +30,7 @@ import { lookCloser, type ObservedFilesystem, observe, type Sighting, sight, sta
 import { Placement } from "./placement.ts";
 import { presumeReplicas } from "./presume.ts";
 import { PlaceholderDestroyedError, recvHint, wrongGuid } from "./receive-failure.ts";
+import { ReceiveTargets } from "./receive-targets.ts";
 import { lookOnce } from "./remember.ts";
 import { renameDataset, rollbackVerified } from "./resolve-divergence.ts";
 import { Subtrees } from "./subtrees.ts";
@@ -47,23 +48,14 @@ export interface LocalReceiverOptions {
   readonly warn: (message: string) => void;
 }
 
-/** What this run knows about a filesystem below the root. */
-interface Target {
-  isPlaceholder: boolean;
-  resumeToken: string | undefined;
-  readonly hasVersions: boolean;
-}
-
 export class LocalReceiver implements Receiver {
   readonly job: string;
   readonly #limit: TokenBucket | undefined;
   readonly #options: LocalReceiverOptions;
   readonly #root: string;
   readonly #placement: Placement;
-  readonly #targets = new Map<string, Target>();
+  readonly #targets: ReceiveTargets;
   readonly #lastReceived: LastReceivedHolds;
-  /** Creating parents is serialized: two steps may need the same one. */
-  #creating: Promise<unknown> = Promise.resolve();
 
   constructor(options: LocalReceiverOptions) {
     this.job = options.job;
@@ -71,7 +63,10 @@ export class LocalReceiver implements Receiver {
     this.#limit = options.recv.bandwidthLimit && new TokenBucket(options.recv.bandwidthLimit);
     this.#root = options.clientIdentity === undefined ? options.rootFs : `${options.rootFs}/${options.clientIdentity}`;
     this.#placement = new Placement(this.#root, options.recv);
-    this.#lastReceived = new LastReceivedHolds(options.runner, options.job, options.warn);
+    const { runner, warn } = options;
+    const { placeholderEncryption } = options.recv;
+    this.#targets = new ReceiveTargets({ runner, root: this.#root, placeholderEncryption, warn });
+    this.#lastReceived = new LastReceivedHolds(runner, options.job, warn);
   }
 
   async list(): Promise<SideListing> {
@@ -87,8 +82,7 @@ export class LocalReceiver implements Receiver {
   async #lookCloser(sighting: Sighting): Promise<SideListing> {
     const { runner } = this.#options;
     const observed = await lookOnce(runner, sighting, () => lookCloser(runner, sighting));
-    this.#targets.clear();
-    for (const found of observed.filesystems) this.#targets.set(found.name, targetOf(found));
+    this.#targets.observe(observed.filesystems, "all");
     this.#lastReceived.observe(observed.filesystems, new Subtrees(observed));
     return this.#listing(observed.filesystems);
   }
@@ -118,29 +112,25 @@ export class LocalReceiver implements Receiver {
     ]);
     const observed = await observe(this.#options.runner, { roots: [...names], depth: 1 }, (name) => names.has(name));
     if (observed.missingRoots.includes(this.#root)) await this.#requireRootFs();
-    for (const name of names) {
-      this.#targets.delete(name);
-      this.#lastReceived.forget(name);
-    }
-    for (const found of observed.filesystems) {
-      this.#targets.set(found.name, targetOf(found));
-      this.#lastReceived.look(found);
-    }
+    this.#targets.observe(observed.filesystems, names);
+    for (const name of names) this.#lastReceived.forget(name);
+    for (const found of observed.filesystems) this.#lastReceived.look(found);
   }
 
   async openReceive(request: StepRequest): Promise<OpenStream> {
     const target = this.#name(request.filesystem);
-    await this.#createParents(target);
+    await this.#targets.createParents(target);
+    const listed = this.#targets.get(target);
     // `-F` is only for a placeholder that is empty now, not when it was listed: another connection may have received.
-    if (this.#targets.get(target)?.isPlaceholder === true) await this.#refresh(target);
-    const known = this.#targets.get(target);
+    const known = listed?.isPlaceholder === true ? await this.#targets.refresh(target) : listed;
     // An incremental stream proves that it is a replica: an earlier run died before it could take the mark off.
     if (known?.isPlaceholder && known.hasVersions && request.from === undefined)
       throw new FailedError(`placeholder ${target} has snapshots of its own; nothing is received over them`, {
         hint: `if they are not needed: zfs destroy ${target}@%`,
       });
     const isEmptyPlaceholder = known?.isPlaceholder === true && !known.hasVersions;
-    const force = isEmptyPlaceholder || (await this.#isBeingReplaced(target, request));
+    const isCutInitial = request.from === undefined && request.resumeToken !== undefined;
+    const force = isEmptyPlaceholder || (isCutInitial && (await this.#targets.isBeingReplaced(target)));
     this.#lastReceived.expect(target, [...request.via, request.to]);
     const { inheritProperties, overrideProperties } = this.#options.recv;
     const argv = buildRecvArgv({
@@ -169,7 +159,7 @@ export class LocalReceiver implements Receiver {
       if (guid !== step.to.guid) failures.set(step.filesystem, wrongGuid(snapshotOf(step), step.to.guid, guid));
       return guid === step.to.guid;
     });
-    for (const { filesystem } of good) await this.#unmarkPlaceholder(this.#name(filesystem));
+    for (const { filesystem } of good) await this.#targets.unmark(this.#name(filesystem));
     const toHold = good.filter(({ guarantee }) => guarantee !== "guarantee_nothing");
     const failed = await this.#lastReceived.hold(
       toHold.map(({ filesystem, to }) => ({ dataset: this.#name(filesystem), to })),
@@ -191,18 +181,14 @@ export class LocalReceiver implements Receiver {
   async clearResumeState(filesystem: string): Promise<void> {
     const name = this.#name(filesystem);
     await abortReceive(this.#options.runner, name);
-    const known = this.#targets.get(name);
-    if (known === undefined) return;
-    known.resumeToken = undefined;
-    // an initial receive that is aborted takes its filesystem with it
-    if (!known.hasVersions && !known.isPlaceholder) await this.#refresh(name);
+    await this.#targets.aborted(name);
   }
 
   async rollback(filesystem: string, to: FilesystemVersion, destroys: readonly FilesystemVersion[]): Promise<void> {
     const name = this.#name(filesystem);
     await rollbackVerified(this.#options.runner, name, to, destroys, lastReceivedHoldTag(this.job));
     for (const { name: gone } of destroys) this.#lastReceived.forget(name, gone);
-    await this.#refresh(name);
+    await this.#targets.refresh(name);
   }
 
   async setAside(filesystem: string, suffix: string): Promise<void> {
@@ -210,12 +196,12 @@ export class LocalReceiver implements Receiver {
     const aside = name + suffix;
     const problem = filesystemNameProblem(aside);
     if (problem !== undefined) throw new FailedError(`filesystem name ${JSON.stringify(aside)} ${problem}`);
-    const below = [...this.#targets.keys()].find((other) => isBelow(other, name));
+    const below = this.#targets.someBelow(name);
     if (below !== undefined) throw new FailedError(`${name} is not renamed: ${below} is below it, and would go along`);
     // It is no replica any more: our hold would only keep its owner from destroying it.
     await this.#lastReceived.release([{ dataset: name }]);
     await renameDataset(this.#options.runner, name, aside);
-    this.#targets.delete(name);
+    this.#targets.forget(name);
     this.#lastReceived.forget(name);
   }
 
@@ -245,17 +231,6 @@ export class LocalReceiver implements Receiver {
     return this.#placement.isMapped ? sortByPath(received, ([original]) => original) : received;
   }
 
-  #target(name: string): Target {
-    const known = this.#targets.get(name);
-    const target = known ?? {
-      isPlaceholder: false,
-      resumeToken: undefined,
-      hasVersions: false,
-    };
-    if (known === undefined) this.#targets.set(name, target);
-    return target;
-  }
-
   async #requireRootFs(): Promise<void> {
     const { runner, rootFs } = this.#options;
     if (rootFs !== this.#root) {
@@ -269,115 +244,16 @@ export class LocalReceiver implements Receiver {
     });
   }
 
-  async #createParents(target: string): Promise<void> {
-    const previous = this.#creating;
-    const create = async () => {
-      await previous.catch(() => undefined);
-      for (const parent of ancestorsOf(target)) {
-        const atOrBelowRoot = parent === this.#root || isBelow(parent, this.#root);
-        if (atOrBelowRoot && !this.#targets.has(parent)) await this.#createPlaceholder(parent);
-      }
-    };
-    this.#creating = create();
-    await this.#creating;
-  }
-
-  async #createPlaceholder(name: string): Promise<void> {
-    const policy = this.#options.recv.placeholderEncryption;
-    if (policy === "unspecified" && name !== this.#root)
-      throw new FailedError(
-        `cannot create placeholder filesystem ${name}: placeholder filesystem encryption handling is unspecified in receiver config`,
-        { hint: "set recv.placeholder.encryption to inherit or off in the receiving job" },
-      );
-    await createPlaceholder(this.#options.runner, name, policy === "off" ? "off" : "inherit");
-    this.#targets.set(name, {
-      isPlaceholder: true,
-      resumeToken: undefined,
-      hasVersions: false,
-    });
-  }
-
   async #judge(argv: readonly string[], target: string, result: CommandResult): Promise<StreamFailure | undefined> {
     if (result.exitCode === 0) {
-      const known = this.#target(target);
-      this.#targets.set(target, { ...known, resumeToken: undefined, hasVersions: true });
-      await this.#unmarkPlaceholder(target);
+      await this.#targets.received(target);
       return undefined;
     }
     const error = new ZfsCommandError(argv, result, recvHint(target, result.stderr));
-    await this.#refresh(target);
-    if (error.reason === "encryption-mismatch" && (await this.#destroyEmptyPlaceholder(target)))
+    await this.#targets.refresh(target);
+    if (error.reason === "encryption-mismatch" && (await this.#targets.destroyEmptyPlaceholder(target)))
       return { error: new PlaceholderDestroyedError(target), cause: "own" };
     const cut = error.reason === "stream-cut" || error.reason === "resume-state-available";
     return { error, cause: cut ? "peer" : "own" };
   }
-
-  /**
-   * Whether zrepl's receive over a placeholder was cut: it takes the mark off before (§4.9 step 3). Without `-F` zfs would
-   * not take the rest of the stream either.
-   */
-  async #isBeingReplaced(target: string, { from, resumeToken }: StepRequest): Promise<boolean> {
-    const known = this.#targets.get(target);
-    if (from !== undefined || resumeToken === undefined || known === undefined || known.hasVersions) return false;
-    const local = await listLocalProperty(this.#options.runner, PLACEHOLDER_PROPERTY, [target]);
-    return local.get(target) === "off";
-  }
-
-  /**
-   * Takes the mark off a placeholder that is a replica now. zrepl does it before the receive (§4.9 step 3); then a crash in
-   * between leaves an empty filesystem that is neither, and that nothing can be received into.
-   */
-  async #unmarkPlaceholder(target: string): Promise<void> {
-    const known = this.#targets.get(target);
-    if (known?.isPlaceholder !== true) return;
-    try {
-      await setPlaceholder(this.#options.runner, target, "off");
-      known.isPlaceholder = false;
-    } catch (error) {
-      this.#options.warn(
-        `${target} keeps its placeholder mark until its next snapshot is received: ${error instanceof Error ? error.message : error}`,
-      );
-    }
-  }
-
-  /**
-   * `zfs recv -F` can't replace a placeholder by a filesystem of another encryption. Where nothing is in it or below it, it
-   * can go: zfs itself refuses to destroy it otherwise.
-   */
-  async #destroyEmptyPlaceholder(target: string): Promise<boolean> {
-    const known = this.#targets.get(target);
-    if (known?.isPlaceholder !== true || known.hasVersions || known.resumeToken !== undefined) return false;
-    const { exitCode } = await this.#options.runner.run(["zfs", "destroy", target]);
-    if (exitCode === 0) this.#targets.delete(target);
-    return exitCode === 0;
-  }
-
-  /** Looks at one filesystem again after something went wrong with it. */
-  async #refresh(name: string): Promise<void> {
-    const observed = await observe(this.#options.runner, { roots: [name], depth: 1 }, (found) => found === name);
-    const [state] = observed.filesystems;
-    if (state === undefined) {
-      this.#targets.delete(name);
-      return;
-    }
-    const known = this.#target(name);
-    const hasVersions = state.versions.some(({ kind }) => kind === "snapshot");
-    this.#targets.set(name, {
-      ...known,
-      isPlaceholder: state.isPlaceholder,
-      resumeToken: state.resumeToken,
-      hasVersions,
-    });
-  }
-}
-
-function targetOf(found: ObservedFilesystem): Target {
-  const { isPlaceholder, resumeToken } = found;
-  return {
-    isPlaceholder,
-    resumeToken,
-    get hasVersions() {
-      return found.versions.some(({ kind }) => kind === "snapshot");
-    },
-  };
 }
