@@ -1,4 +1,5 @@
 import type { CommandResult, Runner } from "../src/zfs/runner.ts";
+import { runXargs } from "./xargs.ts";
 
 export type Answer = Partial<CommandResult> | undefined;
 
@@ -10,9 +11,11 @@ export interface FakeRunner extends Runner {
 /** A runner that asks `answer` instead of starting processes; undefined = exit 0 without output. */
 export function fakeRunner(answer: (argv: readonly string[]) => Answer = () => undefined): FakeRunner {
   const commands: string[] = [];
-  return {
+  const runner: FakeRunner = {
     commands,
     run: async (argv, options) => {
+      const each = await runXargs(runner, argv, options?.input);
+      if (each !== undefined) return each;
       commands.push(argv.join(" "));
       const result = { exitCode: 0, stdout: "", stderr: "", ...answer(argv) };
       if (options?.onStdout === undefined) return result;
@@ -23,6 +26,7 @@ export function fakeRunner(answer: (argv: readonly string[]) => Answer = () => u
       throw new Error("nothing is transferred here");
     },
   };
+  return runner;
 }
 
 /** A failure as zfs has them: exit 1 with its words on stderr. */

@@ -1,5 +1,5 @@
 /** Takes abstractions away, each only from the version that it was found on. */
-import { destroyBookmark } from "../zfs/bookmark.ts";
+import { destroyBookmarks } from "../zfs/bookmark.ts";
 import { releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions } from "../zfs/list.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -26,12 +26,11 @@ export async function releaseAbstractions(
       if (error !== undefined) failures.set(hold, error.message);
     }
   }
-  for (const bookmark of same.filter(({ tag }) => tag === undefined)) {
-    try {
-      await destroyBookmark(runner, fullName(bookmark));
-    } catch (error) {
-      failures.set(bookmark, error instanceof Error ? error.message : String(error));
-    }
+  const bookmarks = same.filter(({ tag }) => tag === undefined);
+  const remaining = await destroyBookmarks(runner, bookmarks.map(fullName));
+  for (const bookmark of bookmarks) {
+    const error = remaining.get(fullName(bookmark));
+    if (error !== undefined) failures.set(bookmark, error.message);
   }
   return failures;
 }

@@ -4,7 +4,7 @@
  */
 import { FailedError } from "../errors.ts";
 import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zfs/abstraction.ts";
-import { createBookmark, destroyBookmark } from "../zfs/bookmark.ts";
+import { createBookmark, destroyBookmarks } from "../zfs/bookmark.ts";
 import { bookmarkByProgram } from "../zfs/channel-program.ts";
 import { holdSnapshots, releaseSnapshots } from "../zfs/hold.ts";
 import { identifyVersions } from "../zfs/list.ts";
@@ -22,9 +22,6 @@ interface OnDisk {
   readonly tentative: Map<string, string>;
   readonly cursors: Map<string, string>;
 }
-
-/** Commands that destroy old cursors. */
-const MAX_AT_ONCE = 8;
 
 export class StepProtection {
   readonly #runner: Runner;
@@ -205,15 +202,17 @@ export class StepProtection {
   /** Removes our abstractions except those in `keep` (relative names by filesystem). Cursors stay before a send. */
   async #clean(keep: ReadonlyMap<string, ReadonlySet<string>>, when: "beforeSend" | "afterStep"): Promise<void> {
     const release: string[] = [];
-    const destroy: (() => Promise<void>)[] = [];
+    const destroy = new Map<string, () => void>();
     for (const [filesystem, kept] of keep) {
       const own = this.#of(filesystem);
       for (const families of when === "beforeSend" ? [own.tentative] : [own.tentative, own.cursors])
         for (const name of families.keys())
-          if (!kept.has(`#${name}`)) destroy.push(() => this.#destroyBookmark(filesystem, name, families));
+          if (!kept.has(`#${name}`)) destroy.set(`${filesystem}#${name}`, () => families.delete(name));
       for (const name of own.stepHolds) if (!kept.has(`@${name}`)) release.push(`${filesystem}@${name}`);
     }
-    await severalAtOnce(destroy);
+    const remaining = await destroyBookmarks(this.#runner, [...destroy.keys()]);
+    for (const [bookmark, forget] of destroy) if (!remaining.has(bookmark)) forget();
+    for (const { message } of remaining.values()) this.#onLeftover(message);
     if (release.length === 0) return;
     const cover = this.#subtrees.cover(release, (filesystem, name) =>
       this.#observed.has(filesystem) ? this.#of(filesystem).stepHolds.has(name) : this.#subtrees.has(filesystem, name),
@@ -224,15 +223,6 @@ export class StepProtection {
       const error = failed.get(snapshot);
       if (error === undefined) this.#of(filesystem).stepHolds.delete(name);
       else this.#onLeftover(error.message);
-    }
-  }
-
-  async #destroyBookmark(filesystem: string, name: string, known: Map<string, string>): Promise<void> {
-    try {
-      await destroyBookmark(this.#runner, `${filesystem}#${name}`);
-      known.delete(name);
-    } catch (error) {
-      this.#onLeftover(asError(error).message);
     }
   }
 }
@@ -252,15 +242,6 @@ function ownAbstractions(state: FilesystemState | undefined, job: string): OnDis
   }
   for (const [snapshot, tags] of state.holds) if (tags.includes(stepHoldTag(job))) own.stepHolds.add(snapshot);
   return own;
-}
-
-/** Each command waits for a txg of its own; those that run at the same time share one. */
-async function severalAtOnce(tasks: readonly (() => Promise<void>)[]): Promise<void> {
-  const waiting = tasks.values();
-  const work = async () => {
-    for (const task of waiting) await task();
-  };
-  await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
 }
 
 function asError(error: unknown): Error {

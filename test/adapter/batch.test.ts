@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { createBookmark, destroyBookmark } from "../../src/zfs/bookmark.ts";
+import { createBookmark, destroyBookmark, destroyBookmarks } from "../../src/zfs/bookmark.ts";
 import { destroySnapshots } from "../../src/zfs/destroy.ts";
+import { ProgramMissingError } from "../../src/zfs/errors.ts";
 import { groupByPool, holdSnapshots, releaseSnapshots } from "../../src/zfs/hold.ts";
 import { identifyVersions, listDatasets, listHolds } from "../../src/zfs/list.ts";
+import type { Runner } from "../../src/zfs/runner.ts";
 import { type Answer, fakeRunner, says } from "../fake-runner.ts";
 
 const reasons = (failures: ReadonlyMap<string, { readonly reason: string }>) =>
@@ -174,6 +176,52 @@ describe("bookmarks", () => {
     );
     const busy = fakeRunner(() => says("cannot destroy bookmark 'p#b': permission denied"));
     await expect(destroyBookmark(busy, "p#b")).rejects.toMatchObject({ reason: "permission" });
+  });
+
+  describe("that are to be destroyed, many", () => {
+    const names = Array.from({ length: 20 }, (_, index) => `p/f ${index}#b`);
+    const refused = (argv: readonly string[]) =>
+      argv.includes("p/f 7#b") ? says("cannot destroy bookmark 'p/f 7#b': permission denied") : undefined;
+
+    test("are left to xargs", async () => {
+      const runs: unknown[] = [];
+      const inner = fakeRunner();
+      const runner: Runner = {
+        ...inner,
+        run: (argv, options) => {
+          runs.push([argv.join(" "), options?.input]);
+          return inner.run(argv, options);
+        },
+      };
+      expect(await destroyBookmarks(runner, names)).toEqual(new Map());
+      expect(runs).toEqual([["xargs -0 -n 1 -P 8 zfs destroy", `${names.join("\0")}\0`]]);
+      expect(inner.commands).toEqual(names.map((name) => `zfs destroy ${name}`));
+    });
+
+    test("are tried one by one after a failure, which tells what failed", async () => {
+      const failures = await destroyBookmarks(fakeRunner(refused), names);
+      expect([...failures].map(([name, error]) => [name, error.message])).toEqual([
+        ["p/f 7#b", expect.stringContaining("permission denied")],
+      ]);
+    });
+
+    test("go eight at a time without xargs", async () => {
+      const inner = fakeRunner(refused);
+      let [open, most] = [0, 0];
+      const runner: Runner = {
+        ...inner,
+        run: async (argv, options) => {
+          if (argv[0] === "xargs") throw new ProgramMissingError("xargs", undefined);
+          most = Math.max(most, ++open);
+          await new Promise((resolve) => setImmediate(resolve));
+          open--;
+          return inner.run(argv, options);
+        },
+      };
+      expect([...(await destroyBookmarks(runner, names)).keys()]).toEqual(["p/f 7#b"]);
+      expect(inner.commands.toSorted()).toEqual(names.map((name) => `zfs destroy ${name}`).toSorted());
+      expect(most).toBe(8);
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import type { CommandResult, Runner } from "../../src/zfs/runner.ts";
 import type { StreamEnd, TransferOptions, TransferResult } from "../../src/zfs/transfer.ts";
 import { EXIT_SIGKILL, EXIT_SIGPIPE } from "../sim/exit-codes.ts";
 import type { ZfsSimulator } from "../sim/simulator.ts";
+import { runXargs } from "../xargs.ts";
 
 /** Thrown by the runner for the process that "died"; nothing it does afterwards has any effect. */
 export class Crash extends Error {}
@@ -52,6 +53,8 @@ export class SimRunner implements Runner {
     argv: readonly string[],
     options: { onStdout?: (chunk: Buffer) => void; input?: string } = {},
   ): Promise<CommandResult> {
+    const each = await runXargs(this, argv, options.input);
+    if (each !== undefined) return each;
     const fault = this.#begin(argv.join(" "));
     if (fault?.kind === "fail") return { exitCode: 1, stdout: "", stderr: fault.stderr };
     const reads = READS.has(argv[1] ?? "") || (argv[1] === "send" && argv.includes("-n")) || argv[0] === "zpool";

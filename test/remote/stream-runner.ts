@@ -5,6 +5,7 @@ import type { HandleEnd, StreamEnd, TransferOptions, TransferResult } from "../.
 import { EXIT_SIGPIPE } from "../sim/exit-codes.ts";
 import type { ZfsSimulator } from "../sim/simulator.ts";
 import { type SendStream, streamBytes } from "../sim/stream.ts";
+import { runXargs } from "../xargs.ts";
 
 /** A stream is this head with its number, and zeros to its size. */
 const HEAD = /^SIMULATED STREAM (\d+)\n/;
@@ -24,6 +25,8 @@ export class StreamRunner implements Runner {
 
   async run(argv: readonly string[], { input, onStdout }: RunOptions = {}): Promise<CommandResult> {
     this.#signal.throwIfAborted();
+    const each = await runXargs(this, argv, input);
+    if (each !== undefined) return each;
     this.commands.push(argv.join(" "));
     const result = this.#sim.exec(argv, input);
     if (onStdout === undefined) return result;

@@ -3,6 +3,7 @@ import type { CommandResult, Runner, RunOptions } from "../../src/zfs/runner.ts"
 import type { StreamEnd, TransferOptions, TransferResult } from "../../src/zfs/transfer.ts";
 import { type Fault, SimRunner } from "../crash/sim-runner.ts";
 import type { ZfsSimulator } from "../sim/simulator.ts";
+import { runXargs } from "../xargs.ts";
 
 /** Something happens when a command (`zfs send … | zfs recv …` for a transfer) matches. */
 export interface Trouble {
@@ -35,6 +36,8 @@ export class ScriptedRunner implements Runner {
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
     this.#interrupted.throwIfAborted();
+    const each = await runXargs(this, argv, options.input);
+    if (each !== undefined) return each;
     const what = this.#next(argv.join(" "));
     if (what?.kind === "hang" || what?.kind === "slow") throw new Error("only transfers can hang or be slow");
     return this.#once(what).run(argv, options);
