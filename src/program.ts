@@ -24,6 +24,7 @@ import { addSystemd } from "./commands/systemd.ts";
 import { addTest } from "./commands/test.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addVersion } from "./commands/version.ts";
+import { COMPLETION_ARGUMENT } from "./completion/argument.ts";
 import { UsageError, ZreplRunError } from "./errors.ts";
 import { version } from "./version.ts";
 
@@ -37,6 +38,31 @@ const EXIT_STATUS = `Exit status:
   4    the filter matched no filesystem
   75   another invocation holds the lock
   130  interrupted by SIGINT; 143 by SIGTERM`;
+
+/** By name: of a command line that has some of the names, only these are made known to yargs. */
+const COMMANDS = new Map<string, (cli: Argv<GlobalOptions>) => unknown>([
+  ["run", addRun],
+  ["snap", addSnap],
+  ["push", addPush],
+  ["pull", addPull],
+  ["prune", addPrune],
+  ["restore", addRestore],
+  ["verify", addVerify],
+  ["status", addStatus],
+  ["report", addReport],
+  ["monitor", addMonitor],
+  ["configcheck", addConfigcheck],
+  ["stdinserver", addStdinserver],
+  ["doctor", addDoctor],
+  ["test", addTest],
+  ["abstraction", addAbstraction],
+  ["migrate", addMigrate],
+  ["adopt", addAdopt],
+  ["systemd", addSystemd],
+  ["init", addInit],
+  ["completion", addCompletion],
+  ["version", addVersion],
+]);
 
 /** The program, ready to parse `args` and to run their command. Errors are thrown. */
 export function program(args: readonly string[]) {
@@ -75,30 +101,9 @@ export function program(args: readonly string[]) {
     });
   // yargs gives every option in camelCase too; its types know that only at the handlers
   const typed = cli as unknown as Argv<GlobalOptions>;
-  const commands = [
-    addRun,
-    addSnap,
-    addPush,
-    addPull,
-    addPrune,
-    addRestore,
-    addVerify,
-    addStatus,
-    addReport,
-    addMonitor,
-    addConfigcheck,
-    addStdinserver,
-    addDoctor,
-    addTest,
-    addAbstraction,
-    addMigrate,
-    addAdopt,
-    addSystemd,
-    addInit,
-    addCompletion,
-    addVersion,
-  ];
-  for (const add of commands) add(typed);
+  const named = [...COMMANDS].filter(([name]) => args.includes(name));
+  for (const [, add] of named.length > 0 && args[0] !== COMPLETION_ARGUMENT ? named : COMMANDS) add(typed);
+  spareHelp(cli);
   return cli
     .version(version)
     .epilogue(EXIT_STATUS)
@@ -109,6 +114,15 @@ export function program(args: readonly string[]) {
       // an option's coerce arrives as an error of yargs's own; only a command's error comes without a message
       throw error instanceof ZreplRunError || !message ? error : new UsageError(message, { hint: HELP });
     });
+}
+
+/**
+ * yargs lays out the help of every command that it starts, for the case that it fails later; `fail` shows none. That is
+ * a tenth of a start.
+ */
+function spareHelp(cli: unknown): void {
+  const internal = cli as { getInternalMethods(): { getUsageInstance(): { cacheHelpMessage(): void } } };
+  internal.getInternalMethods().getUsageInstance().cacheHelpMessage = () => undefined;
 }
 
 /** Options of all commands with a value. */
