@@ -2,31 +2,18 @@
 // included. The licences of what is inside go beside it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { slim } from "./slim.mjs";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
-/**
- * The yargs help is in ASCII, and string-width costs 40 ms at every start (an Intl.Segmenter and a table of all emoji,
- * once for each of its versions). What draws names of filesystems gets the real one.
- */
-const plainWidthInHelp = {
-  name: "plain width in help",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^string-width$/ }, ({ importer }) =>
-      /node_modules\/(cliui|yargs|wrap-ansi)\//.test(importer) ? { path: "plain", namespace: "width" } : undefined,
-    );
-    onLoad({ filter: /^plain$/, namespace: "width" }, () => ({ contents: "export default (text) => text.length;" }));
-  },
-};
-
 mkdirSync("dist", { recursive: true });
 for (const name of readdirSync("dist")) if (name.endsWith(".js")) rmSync(`dist/${name}`);
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   entryPoints: ["src/cli.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true,
-  plugins: [plainWidthInHelp],
+  plugins: [slim],
   minify: true,
   metafile: true,
   platform: "node",
@@ -34,10 +21,12 @@ const { metafile } = await build({
   target: "node20",
   legalComments: "none",
   define: { ZREPL_RUN_VERSION: JSON.stringify(version) },
-  // proper-lockfile and parts of yargs are CommonJS and call require()
-  banner: { js: 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);' },
+  write: false,
   logLevel: "warning",
 });
+// proper-lockfile and prom-client are CommonJS and call require(), which one chunk of esbuild's own hands to all
+const REQUIRE = 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);\n';
+for (const { path, text } of outputFiles) writeFileSync(path, text.includes("typeof require") ? REQUIRE + text : text);
 writeFileSync("dist/THIRD_PARTY_LICENSES.txt", thirdPartyLicences(Object.keys(metafile.inputs)));
 
 /** Name, version and licence text of every package that a bundled file came from. */

@@ -1,5 +1,5 @@
 /** Start-up: a command loads the parts of the bundle that it needs, and no others. */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -40,7 +40,7 @@ function loadedBy(...args: string[]): string[] {
   const record = join(dir, "loaded");
   writeFileSync(record, "");
   const register = pathToFileURL(join(dir, "register.mjs")).href;
-  execFileSync(process.execPath, ["--import", register, PROGRAM, ...args], {
+  spawnSync(process.execPath, ["--import", register, PROGRAM, ...args], {
     env: { LOADED: record, HOME: dir },
     stdio: "ignore",
   });
@@ -60,4 +60,13 @@ test("configcheck loads nothing that runs programs or draws, where there is no z
       expect.stringMatching(/^(work|progress|runner|terminal|build|node:(child_process|crypto|tls))$/),
     ]),
   );
+});
+
+test("nothing imports what reads all of process, stdin with it, or asserts", () => {
+  const loaded = [
+    ...loadedBy("-c", join(dir, "c.yml"), "snap", "one"),
+    ...loadedBy("-c", join(dir, "c.yml"), "status"),
+  ];
+  expect(loaded).toEqual(expect.arrayContaining(["work", "node:child_process"]));
+  expect(loaded).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(node:)?(assert|process)$/)]));
 });
