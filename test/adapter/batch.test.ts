@@ -236,7 +236,7 @@ describe("listings", () => {
   `("$what", async ({ answer, missing }) => {
     const listing = await listDatasets(
       fakeRunner(() => answer),
-      { roots: ["p"] },
+      { roots: ["p", "p/x y", "q", "r"] },
     );
     expect([[...listing.filesystems.keys()], listing.missingRoots]).toEqual([["p"], missing]);
   });
@@ -249,14 +249,18 @@ describe("listings", () => {
     expect(listing.filesystems.size).toBe(0);
   });
 
-  test.each(["internal error: failed to initialize ZFS library", ""])("fail when zfs says %j", async (stderr) => {
-    await expect(
-      listDatasets(
-        fakeRunner(() => says(stderr)),
-        { roots: ["p"] },
-      ),
-    ).rejects.toThrow(/zfs list/);
-  });
+  const elsewhere = "cannot open 'another': dataset does not exist";
+  test.each(["internal error: failed to initialize ZFS library", "", elsewhere])(
+    "fail when zfs says %j",
+    async (stderr) => {
+      await expect(
+        listDatasets(
+          fakeRunner(() => says(stderr)),
+          { roots: ["p"] },
+        ),
+      ).rejects.toThrow(/zfs list/);
+    },
+  );
 
   test("of holds skip what is gone, and fail on anything else", async () => {
     const stdout = "p@1\ta tag\tSat Nov 21 13:02 2026\n";
