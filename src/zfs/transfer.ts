@@ -129,12 +129,12 @@ function joinDirectly(source: StreamEnd, sink: StreamEnd, context: Context): Joi
     return { source: undefined, sink: child };
   }
   if (sink.kind === "command" && source.kind === "content") {
-    const child = start(sink.argv, ["pipe", "ignore", "pipe"], context);
+    const child = startSink(sink.argv, context);
     stdinOf(child).end(source.bytes);
     return { source: undefined, sink: child };
   }
   if (source.kind !== "command") throw new Error("a transfer needs a command at one end");
-  const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
+  const sinkChild = sink.kind === "command" ? startSink(sink.argv, context) : undefined;
   const target = sink.kind === "handle" ? sink.stream : stdinOf(sinkChild);
   const sourceChild = start(source.argv, ["ignore", target, "pipe"], context);
   release(target);
@@ -147,7 +147,7 @@ function release(stream: Duplex | Readable | Writable | number): void {
 }
 
 function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly TokenBucket[], context: Context): Joined {
-  const sinkChild = sink.kind === "command" ? start(sink.argv, ["pipe", "ignore", "pipe"], context) : undefined;
+  const sinkChild = sink.kind === "command" ? startSink(sink.argv, context) : undefined;
   const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
   const from = sourceChild?.stdout ?? readableOf(source);
   const to = sink.kind === "handle" ? writableOf(sink.stream) : stdinOf(sinkChild);
@@ -244,12 +244,18 @@ async function capture(
   }
 }
 
-function start(
-  argv: readonly string[],
-  stdio: (Duplex | Readable | Writable | number | "pipe" | "ignore")[],
-  context: Context,
-): ChildProcess {
-  const [program = "", ...args] = dieWithUs(argv);
+/** A sink whose stream comes from us or from a child of ours: the stream ends when we die, and with it the sink. */
+function startSink(argv: readonly string[], context: Context): ChildProcess {
+  return startAs(argv, ["pipe", "ignore", "pipe"], context);
+}
+
+type Stdio = Duplex | Readable | Writable | number | "pipe" | "ignore";
+
+function start(argv: readonly string[], stdio: Stdio[], context: Context): ChildProcess {
+  return startAs(dieWithUs(argv), stdio, context);
+}
+
+function startAs([program = "", ...args]: readonly string[], stdio: Stdio[], context: Context): ChildProcess {
   const child = spawn(program, args, { env: context.env, stdio, detached: true });
   context.children.add(child);
   return child;
