@@ -38,7 +38,7 @@ export function planAdoption(input: AdoptInput): Adoption[] {
 }
 
 function adoptionOf(sender: FilesystemState, receiver: FilesystemState | undefined, input: AdoptInput): Adoption {
-  const { filesystem, versions } = sender;
+  const { filesystem } = sender;
   const nothing = (reason: string): Adoption => ({ filesystem, outcome: "nothing", reason });
   const impossible = (reason: string): Adoption => ({ filesystem, outcome: "impossible", reason });
   if (sender.isPlaceholder) return nothing("it is a placeholder");
@@ -51,7 +51,7 @@ function adoptionOf(sender: FilesystemState, receiver: FilesystemState | undefin
   }
   if (receiver.resumeToken !== undefined)
     return nothing("a transfer into it was interrupted: the first run resumes it, or clears it");
-  const path = incrementalPath(receiver.versions, versions);
+  const path = incrementalPath(receiver, sender);
   switch (path.kind) {
     case "noSenderSnapshots":
       return nothing("no snapshots on the sender");

@@ -4,6 +4,7 @@
  * that owns the data. Filesystems are named by their path on the sender; the receiver maps them below its root.
  */
 import type { Guarantee } from "../config/config.ts";
+import type { History } from "../zfs/history.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { CommandResult } from "../zfs/runner.ts";
 import type { TokenBucket } from "../zfs/throttle.ts";
@@ -20,6 +21,8 @@ export interface FilesystemState {
   readonly resumeToken: string | undefined;
   /** In createtxg order (`compareVersions`). */
   readonly versions: readonly FilesystemVersion[];
+  /** The same, where some of them can be had without the others. Who replaces `versions` replaces it. */
+  readonly history?: History | undefined;
   /** Hold tags by snapshot name, for the snapshots that have any. */
   readonly holds: ReadonlyMap<string, readonly string[]>;
   /** Why the sender's policy forbids sending it (encryption, zrepl-behaviour.md §4.7); undefined = allowed. */

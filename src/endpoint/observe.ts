@@ -86,6 +86,7 @@ export function observed(
     get versions() {
       return record.versions;
     },
+    history: record.history,
     isPlaceholder,
     holds,
   };
@@ -96,13 +97,13 @@ function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing):
   return roots.length > 0 ? roots : [...filesystems.keys()].filter((name) => !name.includes("/"));
 }
 
-type Observed = Pick<ObservedFilesystem, "type" | "isPlaceholder" | "encrypted" | "resumeToken" | "holds" | "versions">;
+type Observed = Omit<FilesystemState, "filesystem" | "refusal">;
 
 /** An observed filesystem as an endpoint calls it, by its name on the sender. Its versions are decoded when they are asked for. */
 export function stateOf(found: Observed, filesystem: string, refusal?: string): FilesystemState {
-  const { type, isPlaceholder, encrypted, resumeToken, holds } = found;
+  const { type, isPlaceholder, encrypted, resumeToken, holds, history } = found;
   return {
-    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, refusal },
+    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, history, refusal },
     get versions() {
       return found.versions;
     },

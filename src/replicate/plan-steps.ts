@@ -45,7 +45,7 @@ export function buildSteps(
     steps.push(step(from, to, true));
     from = to;
   }
-  return bundle ? bundleSteps(steps, sender) : steps;
+  return bundle && steps.length > 1 ? bundleSteps(steps, sender) : steps;
 }
 
 /** Joins incremental steps whose snapshots follow each other on the sender without one that is not chosen in between. */

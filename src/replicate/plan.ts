@@ -5,7 +5,7 @@ import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import type { ResumeToken } from "../zfs/resume-token.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 import type { Conflict, SnapshotHold } from "./conflict.ts";
-import { incrementalPath } from "./incremental-path.ts";
+import { type IncrementalPath, incrementalPath } from "./incremental-path.ts";
 import { buildSteps, chosenSnapshots, isChosen, type Step } from "./plan-steps.ts";
 import { judgeToken } from "./resume.ts";
 import { receiverIsTidy, senderIsTidy } from "./tidy.ts";
@@ -136,7 +136,7 @@ function planPath(
   input: PlanInput,
 ): FilesystemPlan {
   const { filesystem } = sender;
-  const path = incrementalPath(receiver?.versions ?? [], sender.versions, (snapshot) =>
+  const path = incrementalPath(receiver ?? { versions: [] }, sender, (snapshot) =>
     isChosen(snapshot, input.policy.replication),
   );
   switch (path.kind) {
@@ -147,7 +147,7 @@ function planPath(
       return { filesystem, outcome: "steps", preparations, steps, onReceiver: true };
     }
     case "upToDate":
-      return planUpToDate(sender, receiver, path.base, preparations, input);
+      return planUpToDate(sender, receiver, path, preparations, input);
     case "noSenderSnapshots":
       return { filesystem, outcome: "nothing", reason: "no snapshots on the sender" };
     case "noCommonAncestor":
@@ -240,6 +240,7 @@ function planDivergence(
       const rolledBack = {
         ...receiver,
         versions: receiver.versions.filter(({ kind, guid }) => kind === "bookmark" || !gone.has(guid)),
+        history: undefined,
       };
       const rollback: Preparation = { do: "rollback", to: base, destroys: conflict.receiverOnly };
       return planPath(sender, rolledBack, [...preparations, rollback], input);
@@ -250,17 +251,14 @@ function planDivergence(
 function planUpToDate(
   sender: FilesystemState,
   receiver: FilesystemState | undefined,
-  at: FilesystemVersion,
+  { base: at, received }: Extract<IncrementalPath, { kind: "upToDate" }>,
   preparations: readonly Preparation[],
   input: PlanInput,
 ): FilesystemPlan {
   const guarantee = input.policy.replication.protection.incremental;
-  const received = receiver?.versions.find(({ kind, guid }) => kind === "snapshot" && guid === at.guid);
   const cursorTo = senderIsTidy(sender, at, guarantee, input.senderJob) ? undefined : at;
   const lastReceivedTo =
-    received === undefined || receiver === undefined || receiverIsTidy(receiver, received, guarantee, input.receiverJob)
-      ? undefined
-      : received;
+    receiver === undefined || receiverIsTidy(receiver, received, guarantee, input.receiverJob) ? undefined : received;
   const healing = cursorTo === undefined && lastReceivedTo === undefined ? undefined : { cursorTo, lastReceivedTo };
   return { filesystem: sender.filesystem, outcome: "upToDate", at, preparations, healing, guarantee };
 }

@@ -2,6 +2,7 @@
 import type { Guarantee } from "../config/config.ts";
 import type { FilesystemState } from "../endpoint/endpoint.ts";
 import { cursorName, lastReceivedHoldTag, parseCursor, stepHoldTag } from "../zfs/abstraction.ts";
+import { historyOf } from "../zfs/history.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 
 /** Whether the sender has exactly one abstraction of this job: the cursor at `at` (none with guarantee_nothing). */
@@ -11,7 +12,9 @@ export function senderIsTidy(
   guarantee: Guarantee,
   job: string,
 ): boolean {
-  const own = sender.versions.filter((version) => parseCursor(version)?.job === job).map(({ name }) => name);
+  const own = historyOf(sender)
+    .bookmarks.filter((bookmark) => parseCursor(bookmark)?.job === job)
+    .map(({ name }) => name);
   const expected = guarantee === "guarantee_nothing" ? [] : [cursorName(job, at.guid)];
   const held = [...sender.holds.values()].some((tags) => tags.includes(stepHoldTag(job)));
   return !held && own.length === expected.length && own.every((name) => expected.includes(name));

@@ -1,16 +1,19 @@
 /** Argument vectors of the zfs programs. Pure: what we run can be tested without running it. Names are never quoted: no shell sees them. */
 
-/** Columns of the one listing per side, in this order; `parseListing` reads them. */
+/**
+ * Columns of the one listing per side, in this order; `ListingParser` reads them. What is looked at in every line comes last:
+ * it is found from the line's end, whatever somebody has put into zrepl:placeholder.
+ */
 export const LISTING_COLUMNS = [
   "name",
   "type",
   "guid",
-  "createtxg",
   "creation",
-  "userrefs",
   "receive_resume_token",
   "encryption",
   "zrepl:placeholder",
+  "userrefs",
+  "createtxg",
 ] as const;
 
 export interface ListingRequest {

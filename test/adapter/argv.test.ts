@@ -65,7 +65,7 @@ describe("zfs recv", () => {
 
 test("zfs list asks for everything in one process, and no name can pass for an option", () => {
   const types = ["-t", "filesystem,volume,snapshot,bookmark"];
-  const columns = "name,type,guid,createtxg,creation,userrefs,receive_resume_token,encryption,zrepl:placeholder";
+  const columns = "name,type,guid,creation,receive_resume_token,encryption,zrepl:placeholder,userrefs,createtxg";
   expect(buildListArgv({ roots: ["p/a b", "q"] })).toEqual([
     ...["zfs", "list", "-Hp", "-r", ...types, "-o", columns, "--", "p/a b", "q"],
   ]);

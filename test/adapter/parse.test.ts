@@ -45,15 +45,15 @@ describe("the listing", () => {
   test("knows which snapshots are held, and sorts versions that come in another order", () => {
     const held = [...parseListing(fixture("list-sender"))].map(([name, { heldSnapshots }]) => [name, heldSnapshots]);
     expect(Object.fromEntries(held)).toMatchObject({ src: [], "src/with space": ["s1"] });
-    const rest = "\t5\t0\t-\toff\t-\n";
-    const text = `p\tfilesystem\t1\t2\t3\t-\t-\toff\t-\np@b\tsnapshot\t7\t90${rest}p@a\tsnapshot\t8\t10${rest}`;
+    const rest = "\t5\t-\toff\t-\t0";
+    const text = `p\tfilesystem\t1\t2\t-\toff\t-\t-\t3\np@b\tsnapshot\t7${rest}\t90\np@a\tsnapshot\t8${rest}\t10\n`;
     const [record] = parseListing(text).values();
     expect(record?.versions.map(({ name }) => name)).toEqual(["a", "b"]);
   });
 
   test("of a version that zfs printed wrongly is refused by whoever looks at it", () => {
     const [record] = parseListing(
-      "p\tfilesystem\t1\t2\t3\t-\t-\toff\t-\np@b\tsnapshot\t7\tx\t5\t0\t-\toff\t-\n",
+      "p\tfilesystem\t1\t2\t-\toff\t-\t-\t3\np@b\tsnapshot\t7\t5\t-\toff\t-\t0\tx\n",
     ).values();
     expect(() => record?.versions).toThrow(ParseError);
   });
@@ -76,7 +76,7 @@ describe("the listing", () => {
   });
 
   test("can be cut inside a character of more than one byte", () => {
-    const line = "p/é\tfilesystem\t1\t2\t3\t-\t-\toff\t-\n";
+    const line = "p/é\tfilesystem\t1\t2\t-\toff\t-\t-\t3\n";
     expect([...parseListing(line, 1).keys()]).toEqual(["p/é"]);
   });
 
@@ -86,12 +86,12 @@ describe("the listing", () => {
 
   test.each`
     what                                  | text
-    ${"an unfinished line"}               | ${"p\tfilesystem\t1\t2\t3\t-\t-\toff\t-"}
-    ${"a missing column"}                 | ${"p\tfilesystem\t1\t2\t3\t-\t-\toff\n"}
-    ${"a column too many"}                | ${"p\tfilesystem\t1\t2\t3\t-\t-\toff\t-\t-\n"}
-    ${"a guid that is no number"}         | ${"p\tfilesystem\t-\t2\t3\t-\t-\toff\t-\n"}
-    ${"an unknown type"}                  | ${"p\tpool\t1\t2\t3\t-\t-\toff\t-\n"}
-    ${"a snapshot before its filesystem"} | ${"p@a\tsnapshot\t1\t2\t3\t0\t-\toff\t-\n"}
+    ${"an unfinished line"}               | ${"p\tfilesystem\t1\t2\t-\toff\t-\t-\t3"}
+    ${"a missing column"}                 | ${"p\tfilesystem\t1\t2\t-\toff\t-\t3\n"}
+    ${"a column too many"}                | ${"p\tfilesystem\t1\t2\t-\toff\t-\t-\t3\t-\n"}
+    ${"a guid that is no number"}         | ${"p\tfilesystem\t-\t2\t-\toff\t-\t-\t3\n"}
+    ${"an unknown type"}                  | ${"p\tpool\t1\t2\t-\toff\t-\t-\t3\n"}
+    ${"a snapshot before its filesystem"} | ${"p@a\tsnapshot\t1\t2\t-\toff\t-\t0\t3\n"}
     ${"text that is no listing"}          | ${"internal error: out of memory\n"}
   `("refuses $what", ({ text }) => {
     expect(() => parseListing(text)).toThrow(ParseError);

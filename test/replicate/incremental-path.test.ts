@@ -6,7 +6,7 @@ import { versions } from "../versions.ts";
 const names = (list: readonly FilesystemVersion[]) => list.map((v) => `${relativeName(v)},${v.guid}`).join(" ");
 
 function pathOf(receiver: string, sender: string): string {
-  const path = incrementalPath(versions(receiver), versions(sender));
+  const path = incrementalPath({ versions: versions(receiver) }, { versions: versions(sender) });
   switch (path.kind) {
     case "path":
       return names([path.base, ...path.snapshots]);
@@ -61,16 +61,24 @@ test("createtxg is compared inside one side only", () => {
   if (a === undefined || b === undefined) throw new Error("two");
   // on the receiver they have other txgs
   const receiver = [{ ...a, createtxg: 900n }];
-  expect(incrementalPath(receiver, [a, b])).toMatchObject({ kind: "path", base: a, snapshots: [b] });
+  expect(incrementalPath({ versions: receiver }, { versions: [a, b] })).toMatchObject({
+    kind: "path",
+    base: a,
+    snapshots: [b],
+  });
 });
 
 test("snapshots that are not chosen are left out, but can be the base", () => {
   const chosen = ({ name }: FilesystemVersion) => name !== "no";
-  expect(incrementalPath(versions("@a,1"), versions("@a,1 @no,2 @c,3"), chosen)).toMatchObject({
+  expect(
+    incrementalPath({ versions: versions("@a,1") }, { versions: versions("@a,1 @no,2 @c,3") }, chosen),
+  ).toMatchObject({
     ...{ kind: "path", base: { name: "a" }, snapshots: [{ name: "c" }] },
   });
-  expect(incrementalPath(versions("@no,1"), versions("@no,1 @c,3"), chosen)).toMatchObject({
+  expect(incrementalPath({ versions: versions("@no,1") }, { versions: versions("@no,1 @c,3") }, chosen)).toMatchObject({
     ...{ kind: "path", base: { name: "no" }, snapshots: [{ name: "c" }] },
   });
-  expect(incrementalPath(versions("@a,1"), versions("@a,1 @no,2"), chosen)).toMatchObject({ kind: "upToDate" });
+  expect(incrementalPath({ versions: versions("@a,1") }, { versions: versions("@a,1 @no,2") }, chosen)).toMatchObject({
+    kind: "upToDate",
+  });
 });
