@@ -19,9 +19,9 @@ export interface FilesystemState {
   readonly encrypted: boolean;
   /** Of an interrupted receive into it. */
   readonly resumeToken: string | undefined;
-  /** In createtxg order (`compareVersions`). */
+  /** In createtxg order (`compareVersions`). May be a getter of a class: a copy by `...` has none. */
   readonly versions: readonly FilesystemVersion[];
-  /** The same, where some of them can be had without the others. Who replaces `versions` replaces it. */
+  /** The same, where some of them can be had without the others. Who replaces one replaces both. */
   readonly history?: History | undefined;
   /** Hold tags by snapshot name, for the snapshots that have any. */
   readonly holds: ReadonlyMap<string, readonly string[]>;

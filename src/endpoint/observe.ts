@@ -1,11 +1,13 @@
 /** What both local endpoints need to see of ZFS: filesystems with versions, holds and placeholder state. */
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
 import type { ListingRequest } from "../zfs/argv.ts";
+import { type History, historyOf } from "../zfs/history.ts";
 import { type Listing, listDatasets, listHeld, listLocalProperty } from "../zfs/list.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
 import { sortByPath, splitSnapshot } from "../zfs/name.ts";
 import { isPlaceholderValue } from "../zfs/placeholder.ts";
 import type { Runner } from "../zfs/runner.ts";
+import type { FilesystemVersion } from "../zfs/version.ts";
 import type { FilesystemState } from "./endpoint.ts";
 
 /** A filesystem of this host by its real name. */
@@ -75,21 +77,38 @@ export function observed(
   isPlaceholder: boolean,
   holds: ObservedFilesystem["holds"],
 ): ObservedFilesystem {
-  return {
-    name: record.name,
-    type: record.type,
-    guid: record.guid,
-    resumeToken: record.resumeToken,
-    encrypted: record.encrypted,
-    placeholderValue: record.placeholderValue,
-    heldSnapshots: record.heldSnapshots,
-    get versions() {
-      return record.versions;
-    },
-    history: record.history,
-    isPlaceholder,
-    holds,
-  };
+  return new Observed(record, isPlaceholder, holds);
+}
+
+/** A class, as objects with a getter each are large and slow, and there may be ten thousand. */
+class Observed implements ObservedFilesystem {
+  readonly name: string;
+  readonly type: "filesystem" | "volume";
+  readonly guid: string;
+  readonly resumeToken: string | undefined;
+  readonly encrypted: boolean;
+  readonly placeholderValue: string | undefined;
+  readonly heldSnapshots: readonly string[];
+  readonly history: History;
+  readonly isPlaceholder: boolean;
+  readonly holds: ObservedFilesystem["holds"];
+
+  constructor(record: FilesystemRecord, isPlaceholder: boolean, holds: ObservedFilesystem["holds"]) {
+    this.name = record.name;
+    this.type = record.type;
+    this.guid = record.guid;
+    this.resumeToken = record.resumeToken;
+    this.encrypted = record.encrypted;
+    this.placeholderValue = record.placeholderValue;
+    this.heldSnapshots = record.heldSnapshots;
+    this.history = record.history;
+    this.isPlaceholder = isPlaceholder;
+    this.holds = holds;
+  }
+
+  get versions(): readonly FilesystemVersion[] {
+    return this.history.versions;
+  }
 }
 
 function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing): readonly string[] {
@@ -97,17 +116,40 @@ function wholeRoots({ roots, depth }: ListingRequest, { filesystems }: Listing):
   return roots.length > 0 ? roots : [...filesystems.keys()].filter((name) => !name.includes("/"));
 }
 
-type Observed = Omit<FilesystemState, "filesystem" | "refusal">;
-
 /** An observed filesystem as an endpoint calls it, by its name on the sender. Its versions are decoded when they are asked for. */
-export function stateOf(found: Observed, filesystem: string, refusal?: string): FilesystemState {
-  const { type, isPlaceholder, encrypted, resumeToken, holds, history } = found;
-  return {
-    ...{ filesystem, type, isPlaceholder, encrypted, resumeToken, holds, history, refusal },
-    get versions() {
-      return found.versions;
-    },
-  };
+export function stateOf(
+  found: Omit<FilesystemState, "filesystem" | "refusal">,
+  filesystem: string,
+  refusal?: string,
+): FilesystemState {
+  return new State(found, filesystem, refusal);
+}
+
+/** A class, likewise. */
+class State implements FilesystemState {
+  readonly filesystem: string;
+  readonly type: "filesystem" | "volume";
+  readonly isPlaceholder: boolean;
+  readonly encrypted: boolean;
+  readonly resumeToken: string | undefined;
+  readonly holds: FilesystemState["holds"];
+  readonly history: History;
+  readonly refusal: string | undefined;
+
+  constructor(found: Omit<FilesystemState, "filesystem" | "refusal">, filesystem: string, refusal?: string) {
+    this.filesystem = filesystem;
+    this.type = found.type;
+    this.isPlaceholder = found.isPlaceholder;
+    this.encrypted = found.encrypted;
+    this.resumeToken = found.resumeToken;
+    this.holds = found.holds;
+    this.history = historyOf(found);
+    this.refusal = refusal;
+  }
+
+  get versions(): readonly FilesystemVersion[] {
+    return this.history.versions;
+  }
 }
 
 export const NO_HOLDS: ReadonlyMap<string, readonly string[]> = new Map();

@@ -1,5 +1,5 @@
 /** What a receiver's listing suggests by itself, as long as nothing is to be done. Pure. */
-
+import { newestSnapshot } from "../zfs/history.ts";
 import type { FilesystemRecord } from "../zfs/listing-parser.ts";
 import { sortByPath } from "../zfs/name.ts";
 import { NO_HOLDS, type ObservedFilesystem, observed, type Sighting } from "./observe.ts";
@@ -15,22 +15,16 @@ export function presumeReplicas({ wanted }: Sighting, tag: string): readonly Obs
   for (const record of wanted) {
     const holds = presumeHolds(record, tag);
     if (holds === undefined) return undefined;
-    const isPlaceholder = record.placeholderValue !== undefined && !record.versions.some(isSnapshot);
+    const isPlaceholder = record.placeholderValue !== undefined && newestSnapshot(record) === undefined;
     presumed.push(observed(record, isPlaceholder, holds));
   }
   return sortByPath(presumed, ({ name }) => name);
 }
 
-function presumeHolds(
-  { heldSnapshots, versions }: FilesystemRecord,
-  tag: string,
-): ObservedFilesystem["holds"] | undefined {
+function presumeHolds(record: FilesystemRecord, tag: string): ObservedFilesystem["holds"] | undefined {
+  const { heldSnapshots } = record;
   if (heldSnapshots.length === 0) return NO_HOLDS;
-  const newest = versions.findLast(isSnapshot);
+  const newest = newestSnapshot(record);
   if (heldSnapshots.length > 1 || newest?.name !== heldSnapshots[0] || newest?.userrefs !== 1) return undefined;
   return new Map([[newest.name, [tag]]]);
-}
-
-function isSnapshot({ kind }: { readonly kind: string }): boolean {
-  return kind === "snapshot";
 }

@@ -5,6 +5,7 @@
 import type { RecvOptions } from "../config/config.ts";
 import { FailedError } from "../errors.ts";
 import { PLACEHOLDER_PROPERTY } from "../zfs/abstraction.ts";
+import { newestSnapshot } from "../zfs/history.ts";
 import { listLocalProperty } from "../zfs/list.ts";
 import { ancestorsOf, isBelow } from "../zfs/name.ts";
 import { createPlaceholder, setPlaceholder } from "../zfs/placeholder.ts";
@@ -154,7 +155,7 @@ function targetOf(found: ObservedFilesystem): Target {
     isPlaceholder,
     resumeToken,
     get hasVersions() {
-      return found.versions.some(({ kind }) => kind === "snapshot");
+      return newestSnapshot(found) !== undefined;
     },
   };
 }

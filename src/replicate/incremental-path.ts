@@ -1,5 +1,5 @@
 /** The pure heart of replication: from two histories to what must be sent (zrepl-behaviour.md §4.4). */
-import { historyOf, searchNewest, type Versioned } from "../zfs/history.ts";
+import { historyOf, newestSnapshot, searchNewest, type Versioned } from "../zfs/history.ts";
 import type { FilesystemVersion } from "../zfs/version.ts";
 
 export type IncrementalPath =
@@ -31,7 +31,7 @@ export function incrementalPath(
   isChosen: (snapshot: FilesystemVersion) => boolean = () => true,
 ): IncrementalPath {
   // nearly always the receiver's newest is among the sender's newest: then nobody looks at the others
-  const received = searchNewest(receiver, (versions) => versions.findLast(isSnapshot));
+  const received = newestSnapshot(receiver);
   const later = received && searchNewest(sender, (versions) => newerThan(versions, received.guid));
   if (received === undefined || later === undefined)
     return divergence(historyOf(receiver).versions.filter(isSnapshot), historyOf(sender).versions);

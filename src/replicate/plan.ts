@@ -109,12 +109,7 @@ function planVersions(
         `${verdict.reason}; clear it on the receiver with zfs recv -A, or set replication.resume.on_dead_token: clear`,
         true,
       );
-    return planPath(
-      sender,
-      { ...receiver, resumeToken: undefined },
-      [{ do: "clearToken", reason: verdict.reason }],
-      input,
-    );
+    return planPath(sender, receiver, [{ do: "clearToken", reason: verdict.reason }], input);
   }
   const later = chosenSnapshots(sender, input.policy.replication).filter(
     ({ createtxg }) => createtxg > verdict.to.createtxg,

@@ -49,3 +49,8 @@ export function searchNewest<T>(
     if (found !== undefined || newest.length < count) return found;
   }
 }
+
+/** The last snapshot, in the order of `compareVersions`. */
+export function newestSnapshot(filesystem: Versioned): FilesystemVersion | undefined {
+  return searchNewest(filesystem, (newest) => newest.findLast(({ kind }) => kind === "snapshot"));
+}

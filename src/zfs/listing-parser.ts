@@ -1,7 +1,7 @@
 /** Reader of the one listing per side (`LISTING_COLUMNS`), by bytes: it may have a line for each of a million snapshots. */
 import { ParseError } from "./errors.ts";
 import type { History } from "./history.ts";
-import { ListedVersions } from "./listed-versions.ts";
+import { ListedVersions, Output } from "./listed-versions.ts";
 import type { FilesystemVersion } from "./version.ts";
 
 /** One filesystem or volume with its versions, as one `zfs list` shows it. */
@@ -32,6 +32,7 @@ const COLUMNS = 9;
 export class ListingParser {
   readonly filesystems = new Map<string, ListedFilesystem>();
   #current: ListedVersions | undefined;
+  #currentName = new Output(Buffer.alloc(0));
   #rest: Buffer = Buffer.alloc(0);
 
   /**
@@ -52,9 +53,10 @@ export class ListingParser {
 
   /** @returns what comes after the last whole line */
   #lines(bytes: Buffer): Buffer {
+    const output = new Output(bytes);
     let start = 0;
     for (;;) {
-      start = this.#current?.take(bytes, start) ?? start;
+      start = this.#current?.take(output, start, this.#currentName) ?? start;
       const end = bytes.indexOf(NEWLINE, start);
       if (end === -1) return bytes.subarray(start);
       if (this.#open(bytes.toString("utf8", start, end))) start = end + 1;
@@ -67,17 +69,20 @@ export class ListingParser {
     const [name = "", type, guid, , token, encryption, placeholder] = fields;
     if (type === "filesystem" || type === "volume") {
       if (fields.length !== COLUMNS || !isNumber(guid)) throw new ParseError("zfs list", line);
-      const filesystem = new ListedFilesystem(name, type, guid, {
+      const properties = {
         resumeToken: unlessDash(token),
         encrypted: encryption !== "off" && encryption !== "-",
         placeholderValue: unlessDash(placeholder),
-      });
-      this.filesystems.set(name, filesystem);
-      this.#current = filesystem.history;
+      };
+      this.#currentName = new Output(Buffer.from(name));
+      this.#current = new ListedVersions(this.#currentName.bytes.length);
+      this.filesystems.set(name, new ListedFilesystem(name, type, guid, properties, this.#current));
       return true;
     }
-    const current = this.filesystems.get(name.slice(0, Math.max(0, name.search(/[@#]/))))?.history;
+    const filesystem = name.slice(0, Math.max(0, name.search(/[@#]/)));
+    const current = this.filesystems.get(filesystem)?.history;
     if (current === undefined || current === this.#current) throw new ParseError("zfs list", line);
+    this.#currentName = new Output(Buffer.from(filesystem));
     this.#current = current;
     return false;
   }
@@ -98,14 +103,20 @@ class ListedFilesystem implements FilesystemRecord {
   readonly placeholderValue: string | undefined;
   readonly history: ListedVersions;
 
-  constructor(name: string, type: "filesystem" | "volume", guid: string, properties: Properties) {
+  constructor(
+    name: string,
+    type: "filesystem" | "volume",
+    guid: string,
+    properties: Properties,
+    history: ListedVersions,
+  ) {
     this.name = name;
     this.type = type;
     this.guid = guid;
     this.resumeToken = properties.resumeToken;
     this.encrypted = properties.encrypted;
     this.placeholderValue = properties.placeholderValue;
-    this.history = new ListedVersions(name);
+    this.history = history;
   }
 
   get heldSnapshots(): readonly string[] {
