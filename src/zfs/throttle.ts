@@ -20,6 +20,11 @@ export class TokenBucket {
     this.#tokens = limit.bucketBytes;
   }
 
+  /** As many may pass in a time, in the long run. */
+  bytesIn(ms: number): number {
+    return ms * this.#bytesPerMs;
+  }
+
   /** Resolves when `bytes` may pass; undefined = now. */
   take(bytes: number): Promise<void> | undefined {
     const nowMs = performance.now();

@@ -7,14 +7,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
-import { Socket } from "node:net";
 import { type Duplex, Readable, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { type ChildRegistry, dieWithUs, endProcessGroup } from "./children.ts";
 import { ProgramMissingError } from "./errors.ts";
 import { parseSendEstimate } from "./parse.ts";
+import { fdSocket, pump, pumpChild } from "./pump.ts";
 import type { CommandResult } from "./runner.ts";
-import { type TokenBucket, throttle } from "./throttle.ts";
+import type { TokenBucket } from "./throttle.ts";
 
 /** One end of a stream: a command that is not running yet, an open handle, or content that is small enough to hold. */
 export type StreamEnd =
@@ -148,15 +147,14 @@ function release(stream: Duplex | Readable | Writable | number): void {
 
 function joinThrottled(source: StreamEnd, sink: StreamEnd, limits: readonly TokenBucket[], context: Context): Joined {
   const sinkChild = sink.kind === "command" ? startSink(sink.argv, context) : undefined;
-  const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
-  const from = sourceChild?.stdout ?? readableOf(source);
   const to = sink.kind === "handle" ? writableOf(sink.stream) : stdinOf(sinkChild);
-  if (from === undefined) throw new Error("a transfer needs a readable source");
-  const pump = pipeline(from, throttle(limits), to).catch((error: unknown) => {
+  const sourceChild = source.kind === "command" ? start(source.argv, ["ignore", "pipe", "pipe"], context) : undefined;
+  const pumped = sourceChild?.stdout ? pumpChild(sourceChild.stdout, to, limits) : pump(sourceOf(source), to, limits);
+  const pumping = pumped.catch((error: unknown) => {
     if (sourceChild !== undefined) endProcessGroup(sourceChild);
     if (!isOtherEnd(error)) throw error;
   });
-  return { source: sourceChild, sink: sinkChild, pump };
+  return { source: sourceChild, sink: sinkChild, pump: pumping };
 }
 
 /** Whether a pump stopped because one of its ends did: how that came is said by the processes at both ends. */
@@ -165,19 +163,14 @@ function isOtherEnd(error: unknown): boolean {
   return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ABORT_ERR"].includes(String(code));
 }
 
-function readableOf(source: StreamEnd): Readable | undefined {
+function sourceOf(source: StreamEnd): Readable | number {
   if (source.kind === "content") return Readable.from([source.bytes]);
-  if (source.kind !== "handle") return undefined;
-  return typeof source.stream === "number" ? fdStream(source.stream, "read") : (source.stream as Readable);
+  if (source.kind !== "handle") throw new Error("a transfer needs a readable source");
+  return source.stream as Readable | number;
 }
 
 function writableOf(stream: HandleEnd["stream"]): Writable {
-  return typeof stream === "number" ? fdStream(stream, "write") : (stream as Writable);
-}
-
-/** A pipe or socket of ours for Node: it may be non-blocking, so not for node:fs. */
-function fdStream(fd: number, direction: "read" | "write"): Socket {
-  return new Socket({ fd, readable: direction === "read", writable: direction === "write", allowHalfOpen: true });
+  return typeof stream === "number" ? fdSocket(stream, "write") : (stream as Writable);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -233,6 +234,27 @@ describe("a bandwidth limit", () => {
     const startMs = performance.now();
     await runner.transfer(command(`head -c ${MIB} /dev/zero`), command("cat >/dev/null"), { limits: [high, low] });
     expect((performance.now() - startMs) / 1000).toBeGreaterThan(0.85);
+  });
+
+  test.each(["of a command", "of a file descriptor"])("changes nothing in the stream %s", async (kind) => {
+    writeFileSync(join(dir, "data"), randomBytes(24 * MIB + 1));
+    const sum = command('{ sleep 0.2; sha256sum; } >"$1/sum"'); // late, so that the source has to wait
+    const bucket = new TokenBucket({ maxBytesPerSec: 100 * MIB, bucketBytes: MIB });
+    const pieces = "head -c 1; sleep 0.1; head -c 70000; sleep 0.05; cat";
+    await runner.run(sh('mkfifo "$1/pipe"'));
+    if (kind === "of a command") await runner.transfer(command(`{ ${pieces}; } <"$1/data"`), sum, { limits: [bucket] });
+    else {
+      const writer = runner.run(sh(`exec 3>"$1/pipe"; { ${pieces}; } <"$1/data" >&3`));
+      const source = {
+        kind: "handle",
+        stream: openSync(join(dir, "pipe"), "r"),
+        done: Promise.resolve(),
+        abort() {},
+      } as const;
+      await Promise.all([writer, runner.transfer(source, sum, { limits: [bucket] })]);
+    }
+    const { stdout } = await runner.run(sh('sha256sum <"$1/data"'));
+    expect(file("sum")).toBe(stdout);
   });
 
   test("does not save up more than the bucket holds", async () => {
