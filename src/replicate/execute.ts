@@ -43,11 +43,18 @@ export interface FilesystemResult {
 
 /** @throws only when interrupted; everything else is a result of its filesystem */
 export async function executeReplication(plan: ReplicationPlan, options: ExecuteOptions): Promise<FilesystemResult[]> {
-  const run = new ReplicationRun(options);
-  for (const filesystem of plan.filesystems) await run.begin(filesystem);
+  const run = new ReplicationRun(options, plan);
+  for (const filesystem of plan.filesystems) if (isToBePrepared(filesystem)) await run.begin(filesystem);
   await run.heal(plan.filesystems);
   await run.steps(orderSteps(plan));
   return plan.filesystems.map(({ filesystem }) => run.result(filesystem));
+}
+
+type PreparedPlan = Extract<FilesystemPlan, { readonly preparations: readonly Preparation[] }>;
+
+/** Few are; awaiting nothing costs more than asking first, ten thousand times. */
+function isToBePrepared(plan: FilesystemPlan): plan is PreparedPlan {
+  return "preparations" in plan && plan.preparations.length > 0;
 }
 
 class ReplicationRun {
@@ -57,8 +64,11 @@ class ReplicationRun {
   readonly #unplanned = new Set<string>();
   readonly #stepsDone = new Map<string, number>();
 
-  constructor(options: ExecuteOptions) {
+  constructor(options: ExecuteOptions, { filesystems }: ReplicationPlan) {
     this.#options = options;
+    for (const plan of filesystems)
+      if ((plan.outcome === "refused" || plan.outcome === "conflict") && !plan.onReceiver)
+        this.#unplanned.add(plan.filesystem);
   }
 
   result(filesystem: string): FilesystemResult {
@@ -66,13 +76,10 @@ class ReplicationRun {
   }
 
   /** Gets the receiver's filesystem ready: what the config allows to be cleared, rolled back or set aside. */
-  async begin(plan: FilesystemPlan): Promise<void> {
-    if ((plan.outcome === "refused" || plan.outcome === "conflict") && !plan.onReceiver)
-      this.#unplanned.add(plan.filesystem);
-    if (plan.outcome !== "steps" && plan.outcome !== "upToDate") return;
-    for (const preparation of plan.preparations) {
-      if (this.#failed.has(plan.filesystem)) return;
-      await this.#attempt(plan.filesystem, () => this.#prepareReceiver(plan.filesystem, preparation));
+  async begin({ filesystem, preparations }: PreparedPlan): Promise<void> {
+    for (const preparation of preparations) {
+      if (this.#failed.has(filesystem)) return;
+      await this.#attempt(filesystem, () => this.#prepareReceiver(filesystem, preparation));
     }
   }
 

@@ -59,12 +59,13 @@ export class ListingParser {
       start = this.#current?.take(output, start, this.#currentName) ?? start;
       const end = bytes.indexOf(NEWLINE, start);
       if (end === -1) return bytes.subarray(start);
-      if (this.#open(bytes.toString("utf8", start, end))) start = end + 1;
+      if (this.#open(bytes.subarray(start, end))) start = end + 1;
     }
   }
 
   /** Makes the filesystem of a line the current one. Returns whether the line is that filesystem's own. */
-  #open(line: string): boolean {
+  #open(bytes: Buffer): boolean {
+    const line = bytes.toString();
     const fields = line.split("\t");
     const [name = "", type, guid, , token, encryption, placeholder] = fields;
     if (type === "filesystem" || type === "volume") {
@@ -74,7 +75,7 @@ export class ListingParser {
         encrypted: encryption !== "off" && encryption !== "-",
         placeholderValue: unlessDash(placeholder),
       };
-      this.#currentName = new Output(Buffer.from(name));
+      this.#currentName = new Output(bytes.subarray(0, Buffer.byteLength(name)));
       this.#current = new ListedVersions(this.#currentName.bytes.length);
       this.filesystems.set(name, new ListedFilesystem(name, type, guid, properties, this.#current));
       return true;
@@ -82,7 +83,7 @@ export class ListingParser {
     const filesystem = name.slice(0, Math.max(0, name.search(/[@#]/)));
     const current = this.filesystems.get(filesystem)?.history;
     if (current === undefined || current === this.#current) throw new ParseError("zfs list", line);
-    this.#currentName = new Output(Buffer.from(filesystem));
+    this.#currentName = new Output(bytes.subarray(0, Buffer.byteLength(filesystem)));
     this.#current = current;
     return false;
   }

@@ -18,7 +18,7 @@ export interface CommandResult {
 export interface RunOptions {
   /** Text for the command's stdin; without it stdin is empty. */
   readonly input?: string;
-  /** Gets stdout piece by piece instead of `CommandResult.stdout`, which is then empty. */
+  /** Gets stdout piece by piece, to keep, instead of `CommandResult.stdout`, which is then empty. */
   readonly onStdout?: (chunk: Buffer) => void;
 }
 
