@@ -19,14 +19,20 @@ type PipeOpener = (onread: OnReadOpts) => Socket;
  * @throws what either end failed with; ERR_STREAM_PREMATURE_CLOSE where `to` is closed before the end
  */
 export function pump(from: Readable | number, to: Writable, buckets: readonly TokenBucket[]): Promise<void> {
-  if (typeof from === "number") return pumpPipe((onread) => fdSocket(from, "read", onread), to, buckets);
-  return pipeline(from, throttle(buckets), to);
+  if (typeof from !== "number") return pipeline(from, throttle(buckets), to);
+  const open: PipeOpener = (onread) => fdSocket(from, "read", onread);
+  return letsGo(to) ? pumpPipe(open, to, buckets) : pipeline(fdSocket(from, "read"), throttle(buckets), to);
 }
 
 /** The same for the stdout of a child that was spawned just now. */
 export function pumpChild(stdout: Readable, to: Writable, buckets: readonly TokenBucket[]): Promise<void> {
-  const open = takeOver(stdout);
+  const open = letsGo(to) ? takeOver(stdout) : undefined;
   return open === undefined ? pump(stdout, to, buckets) : pumpPipe(open, to, buckets);
+}
+
+/** Whether a stream has no use for the bytes any more once it calls them written. Others may gather them. */
+function letsGo(to: Writable): boolean {
+  return to instanceof Socket;
 }
 
 /**

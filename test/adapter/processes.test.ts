@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ProgramMissingError } from "../../src/zfs/errors.ts";
@@ -255,6 +257,21 @@ describe("a bandwidth limit", () => {
     }
     const { stdout } = await runner.run(sh('sha256sum <"$1/data"'));
     expect(file("sum")).toBe(stdout);
+  });
+
+  test("changes nothing in a stream for a sink that gathers it", async () => {
+    writeFileSync(join(dir, "data"), randomBytes(3 * MIB));
+    const pieces: Buffer[] = [];
+    const stream = new Writable({
+      write(piece: Buffer, _encoding, done) {
+        pieces.push(piece);
+        done();
+      },
+    });
+    const sink = { kind: "handle", stream, viaNode: true, done: finished(stream), abort() {} } as const;
+    const limits = [new TokenBucket({ maxBytesPerSec: 100 * MIB, bucketBytes: MIB })];
+    await runner.transfer(command('cat "$1/data"'), sink, { limits });
+    expect(Buffer.concat(pieces).equals(readFileSync(join(dir, "data")))).toBe(true);
   });
 
   test("does not save up more than the bucket holds", async () => {
