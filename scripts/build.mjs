@@ -1,19 +1,20 @@
 // Bundles src/cli.ts into dist/: cli.js and chunks that it import()s when a command needs them, run-time dependencies
 // included. The licences of what is inside go beside it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { build } from "esbuild";
 import { slim } from "./slim.mjs";
+import { smallShared, together } from "./together.mjs";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 mkdirSync("dist", { recursive: true });
 for (const name of readdirSync("dist")) if (name.endsWith(".js")) rmSync(`dist/${name}`);
-const { metafile, outputFiles } = await build({
+const options = {
   entryPoints: ["src/cli.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true,
-  plugins: [slim],
   minify: true,
   metafile: true,
   platform: "node",
@@ -23,11 +24,20 @@ const { metafile, outputFiles } = await build({
   define: { ZREPL_RUN_VERSION: JSON.stringify(version) },
   write: false,
   logLevel: "warning",
+};
+const apart = await build({ ...options, plugins: [slim] });
+const { outputFiles } = await build({
+  ...options,
+  plugins: [slim, together(smallShared(apart.metafile))],
 });
-// proper-lockfile and prom-client are CommonJS and call require(), which one chunk of esbuild's own hands to all
+// proper-lockfile and prom-client are CommonJS and call require(), which one chunk of esbuild's own hands to all; it does
+// nothing by itself, so who wants nothing of it need not load it
 const REQUIRE = 'import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);\n';
-for (const { path, text } of outputFiles) writeFileSync(path, text.includes("typeof require") ? REQUIRE + text : text);
-writeFileSync("dist/THIRD_PARTY_LICENSES.txt", thirdPartyLicences(Object.keys(metafile.inputs)));
+const isHelpers = ({ text }) => text.includes("typeof require");
+const helpers = basename(outputFiles.find(isHelpers).path);
+for (const file of outputFiles)
+  writeFileSync(file.path, isHelpers(file) ? REQUIRE + file.text : file.text.replace(`import"./${helpers}";`, ""));
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", thirdPartyLicences(Object.keys(apart.metafile.inputs)));
 
 /** Name, version and licence text of every package that a bundled file came from. */
 function thirdPartyLicences(inputs) {

@@ -62,6 +62,13 @@ test("configcheck loads nothing that runs programs or draws, where there is no z
   );
 });
 
+test("a command is not read from dozens of files", () => {
+  const files = (...args: string[]) =>
+    loadedBy("-c", join(dir, "c.yml"), ...args).filter((url) => !url.startsWith("node:"));
+  expect(files("configcheck").length).toBeLessThanOrEqual(15);
+  expect(files("snap", "one").length).toBeLessThanOrEqual(40);
+});
+
 test("nothing imports what reads all of process, stdin with it, or asserts", () => {
   const loaded = [
     ...loadedBy("-c", join(dir, "c.yml"), "snap", "one"),
