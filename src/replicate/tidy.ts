@@ -12,12 +12,10 @@ export function senderIsTidy(
   guarantee: Guarantee,
   job: string,
 ): boolean {
-  const own = historyOf(sender)
-    .bookmarks.filter((bookmark) => parseCursor(bookmark)?.job === job)
-    .map(({ name }) => name);
-  const expected = guarantee === "guarantee_nothing" ? [] : [cursorName(job, at.guid)];
-  const held = [...sender.holds.values()].some((tags) => tags.includes(stepHoldTag(job)));
-  return !held && own.length === expected.length && own.every((name) => expected.includes(name));
+  if (held(sender, stepHoldTag(job)).length > 0) return false;
+  const own = historyOf(sender).bookmarks.filter((bookmark) => parseCursor(bookmark)?.job === job);
+  if (guarantee === "guarantee_nothing") return own.length === 0;
+  return own.length === 1 && own[0]?.name === cursorName(job, at.guid);
 }
 
 /** Whether the receiver's only last-received hold of this job is on `received` (none with guarantee_nothing). */
@@ -27,8 +25,15 @@ export function receiverIsTidy(
   guarantee: Guarantee,
   job: string,
 ): boolean {
-  const tag = lastReceivedHoldTag(job);
-  const held = [...receiver.holds].filter(([, tags]) => tags.includes(tag)).map(([name]) => name);
-  const expected = guarantee === "guarantee_nothing" ? [] : [received.name];
-  return !receiver.isPlaceholder && held.length === expected.length && held.every((name) => expected.includes(name));
+  if (receiver.isPlaceholder) return false;
+  const own = held(receiver, lastReceivedHoldTag(job));
+  if (guarantee === "guarantee_nothing") return own.length === 0;
+  return own.length === 1 && own[0] === received.name;
+}
+
+/** Names of the snapshots with this tag. */
+function held({ holds }: FilesystemState, tag: string): string[] {
+  const names: string[] = [];
+  for (const [name, tags] of holds) if (tags.includes(tag)) names.push(name);
+  return names;
 }

@@ -102,16 +102,23 @@ export class ListedVersions implements History {
 
   /**
    * Where the lines end that begin at `start` and are about one kind of version. Notes what has to be known of all of them.
-   * Every byte of a listing goes through here: local variables and a search by native code make it twice as fast.
+   * Every byte of a listing goes through here: searched by native code, compared eight at a time, all in one function.
    */
   #linesEnd(delimiter: number, { bytes, view }: Output, start: number, filesystem: Output): number {
+    const length = this.#filesystemLength;
     let lastTxg = this.#lastTxg;
     for (let lineStart = start; ; ) {
-      const nameStart = lineStart + this.#filesystemLength + 1;
+      const nameStart = lineStart + length + 1;
       const end = bytes.indexOf(NEWLINE, lineStart);
-      const isOwn =
-        end >= nameStart && bytes[nameStart - 1] === delimiter && beginsWith(view, lineStart, filesystem.view);
-      if (!isOwn) {
+      let same = -1;
+      if (end >= nameStart && bytes[nameStart - 1] === delimiter) {
+        const { bytes: nameBytes, view: nameView } = filesystem;
+        same = 0;
+        // no text is -0; what is no number differs from itself, and is compared again
+        while (same + 8 <= length && view.getFloat64(lineStart + same) === nameView.getFloat64(same)) same += 8;
+        while (same < length && bytes[lineStart + same] === nameBytes[same]) same++;
+      }
+      if (same < length) {
         this.#lastTxg = lastTxg;
         return lineStart;
       }
@@ -154,13 +161,4 @@ function lastLines(pieces: readonly Piece[], count: number): Piece[] {
     last.unshift({ bytes, start: at, end });
   }
   return last;
-}
-
-/** Whether these bytes are there; four at a time, as every line is asked. */
-function beginsWith(view: DataView, start: number, wanted: DataView): boolean {
-  const length = wanted.byteLength;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) if (view.getInt32(start + i, true) !== wanted.getInt32(i, true)) return false;
-  for (; i < length; i++) if (view.getUint8(start + i) !== wanted.getUint8(i)) return false;
-  return true;
 }

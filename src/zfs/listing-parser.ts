@@ -69,7 +69,7 @@ export class ListingParser {
     const fields = line.split("\t");
     const [name = "", type, guid, , token, encryption, placeholder] = fields;
     if (type === "filesystem" || type === "volume") {
-      if (fields.length !== COLUMNS || !isNumber(guid)) throw new ParseError("zfs list", line);
+      if (name === "" || fields.length !== COLUMNS || !isNumber(guid)) throw new ParseError("zfs list", line);
       const properties = {
         resumeToken: unlessDash(token),
         encrypted: encryption !== "off" && encryption !== "-",

@@ -2,7 +2,7 @@
 import { ParseError } from "./errors.ts";
 import type { FilesystemVersion } from "./version.ts";
 
-const ZERO = 48;
+const [TAB, ZERO] = [9, 48];
 
 /**
  * Adds what whole lines say, in their order; they begin with the filesystem's name.
@@ -41,7 +41,7 @@ export function decodeLines(text: string, filesystemLength: number, versions: Fi
 /** Where the column begins that ends here. */
 function columnStart(text: string, end: number): number {
   let start = end;
-  while (start > 0 && text[start - 1] !== "\t") start--;
+  while (start > 0 && text.charCodeAt(start - 1) !== TAB) start--;
   return start;
 }
 

@@ -90,6 +90,7 @@ describe("the listing", () => {
     ${"a missing column"}                 | ${"p\tfilesystem\t1\t2\t-\toff\t-\t3\n"}
     ${"a column too many"}                | ${"p\tfilesystem\t1\t2\t-\toff\t-\t-\t3\t-\n"}
     ${"a guid that is no number"}         | ${"p\tfilesystem\t-\t2\t-\toff\t-\t-\t3\n"}
+    ${"a name that is empty"}             | ${"\tfilesystem\t1\t2\t-\toff\t-\t-\t3\n"}
     ${"an unknown type"}                  | ${"p\tpool\t1\t2\t-\toff\t-\t-\t3\n"}
     ${"a snapshot before its filesystem"} | ${"p@a\tsnapshot\t1\t2\t-\toff\t-\t0\t3\n"}
     ${"text that is no listing"}          | ${"internal error: out of memory\n"}
