@@ -65,7 +65,7 @@ export class LocalReceiver implements Receiver {
     this.#placement = new Placement(this.#root, options.recv);
     const { runner, warn } = options;
     const { placeholderEncryption } = options.recv;
-    this.#targets = new ReceiveTargets({ runner, root: this.#root, placeholderEncryption, warn });
+    this.#targets = new ReceiveTargets({ runner, root: this.#root, placeholderEncryption });
     this.#lastReceived = new LastReceivedHolds(runner, options.job, warn);
   }
 
@@ -159,7 +159,10 @@ export class LocalReceiver implements Receiver {
       if (guid !== step.to.guid) failures.set(step.filesystem, wrongGuid(snapshotOf(step), step.to.guid, guid));
       return guid === step.to.guid;
     });
-    for (const { filesystem } of good) await this.#targets.unmark(this.#name(filesystem));
+    for (const { filesystem } of good)
+      await this.#targets.unmark(this.#name(filesystem)).catch((error: unknown) => {
+        failures.set(filesystem, error instanceof Error ? error : new Error(String(error)));
+      });
     const toHold = good.filter(({ guarantee }) => guarantee !== "guarantee_nothing");
     const failed = await this.#lastReceived.hold(
       toHold.map(({ filesystem, to }) => ({ dataset: this.#name(filesystem), to })),

@@ -6,8 +6,8 @@ import { NO_HOLDS, type ObservedFilesystem, observed, type Sighting } from "./ob
 
 /**
  * Takes the only hold on a filesystem's newest snapshot, where nothing else of it is held, for the one with this tag. That
- * is so wherever the sender's cursor is at this snapshot: the hold comes before the cursor moves (zrepl-behaviour.md §3.5).
- * A filesystem with snapshots counts as received, whatever mark it may have or inherit.
+ * is so wherever the sender's cursor is at this snapshot: the hold comes before the cursor moves (zrepl-behaviour.md §3.5),
+ * and before the hold, the placeholder's mark goes. So a filesystem with snapshots counts as received, whatever mark it shows.
  * @returns sorted by name; undefined where other snapshots are held
  */
 export function presumeReplicas({ wanted }: Sighting, tag: string): readonly ObservedFilesystem[] | undefined {

@@ -16,7 +16,6 @@ export interface ReceiveTargetsOptions {
   readonly runner: Runner;
   readonly root: string;
   readonly placeholderEncryption: RecvOptions["placeholderEncryption"];
-  readonly warn: (message: string) => void;
 }
 
 interface Target {
@@ -60,7 +59,7 @@ export class ReceiveTargets {
   /** A receive into it has ended well. */
   async received(name: string): Promise<void> {
     this.#set(name, { resumeToken: undefined, hasVersions: true });
-    await this.unmark(name);
+    await this.unmark(name).catch(() => undefined); // it is tried again before anything counts as received
   }
 
   /** Its interrupted receive was thrown away: an initial one takes its filesystem with it. */
@@ -118,17 +117,12 @@ export class ReceiveTargets {
   /**
    * Takes the mark off a placeholder that is a replica now. zrepl does it before the receive (§4.9 step 3); then a crash in
    * between leaves an empty filesystem that is neither, and that nothing can be received into.
+   * @throws {ZfsCommandError}
    */
   async unmark(name: string): Promise<void> {
     if (this.#targets.get(name)?.isPlaceholder !== true) return;
-    try {
-      await setPlaceholder(this.#options.runner, name, "off");
-      this.#set(name, { isPlaceholder: false });
-    } catch (error) {
-      this.#options.warn(
-        `${name} keeps its placeholder mark until its next snapshot is received: ${error instanceof Error ? error.message : error}`,
-      );
-    }
+    await setPlaceholder(this.#options.runner, name, "off");
+    this.#set(name, { isPlaceholder: false });
   }
 
   /**

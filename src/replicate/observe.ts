@@ -30,7 +30,10 @@ export async function observeAndPlan(job: Job, endpoints: Endpoints, nowMs: numb
  */
 export async function glimpseAndPlan(job: Job, endpoints: Endpoints, nowMs: number): Promise<Planned> {
   const { sender: sendingEnd, receiver: receivingEnd } = endpoints;
-  if (receivingEnd.glimpse === undefined) return observeAndPlan(job, endpoints, nowMs);
+  const { incremental } = job.replication.protection;
+  // without a cursor, nothing proves that the last run came to its end
+  if (incremental === "guarantee_nothing" || receivingEnd.glimpse === undefined)
+    return observeAndPlan(job, endpoints, nowMs);
   const [sender, glimpse] = await Promise.all([sendingEnd.list(), receivingEnd.glimpse()]);
   if (glimpse.presumed !== undefined && !sender.filesystems.some(({ isPlaceholder }) => isPlaceholder)) {
     const planned = await planBetween(job, endpoints, { sender, received: glimpse.presumed }, nowMs);

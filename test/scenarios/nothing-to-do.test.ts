@@ -1,6 +1,6 @@
 /** With nothing to do, a listing of each side is enough to know so; wherever that is in doubt, more is looked at. */
 import { describe, expect, test } from "vitest";
-import { cursorAt, LAST_RECEIVED, Lab, protection, RECEIVER, STEP } from "./lab.ts";
+import { cursorAt, LAST_RECEIVED, Lab, ONE_ATTEMPT, protection, RECEIVER, STEP } from "./lab.ts";
 
 const REPLICA = `${RECEIVER}/src/a/b`;
 
@@ -77,6 +77,26 @@ describe("in doubt,", () => {
     await lab.succeed();
     expect(lab.bookmarks("src/a/b")).toEqual([cursorAt("2")]);
   });
+
+  test.each(["resumability", "nothing"])(
+    "as a placeholder kept its mark (guarantee: %s), it is taken off",
+    async (kind) => {
+      const lab = new Lab(`
+      + "src/a/b"
+      + "src/a/b@1"`);
+      await lab.succeed(protection(kind));
+      lab.play('+ "src/a@1"');
+      const refused = { kind: "fail", stderr: "cannot set property for 'x': permission denied" } as const;
+      const pushed = await lab.push({
+        ...protection(kind, kind, ONE_ATTEMPT),
+        troubles: [{ at: /^zfs set zrepl:placeholder=off/, what: refused }],
+      });
+      expect(pushed.failures["src/a"]).toContain("permission denied");
+      expect(lab.replicated("src/a")).toEqual(["1"]);
+      await lab.succeed(protection(kind));
+      expect(lab.replica("src/a").props["zrepl:placeholder"]?.local).toBe("off");
+    },
+  );
 
   test("as nothing is to be protected any more, our hold goes, and only ours", async () => {
     const lab = await replicated();
