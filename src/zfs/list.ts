@@ -43,7 +43,7 @@ export async function listHolds(runner: Runner, snapshots: readonly string[]): P
     const result = await runner.run(argv);
     const others = result.stderr.split("\n").filter((line) => line !== "" && !/: dataset does not exist$/.test(line));
     if (others.length > 0 || (result.exitCode !== 0 && result.stderr === "")) throw new ZfsCommandError(argv, result);
-    records.push(...parseHolds(result.stdout));
+    for (const record of parseHolds(result.stdout)) records.push(record); // there may be more than fit on the stack
   }
   return records;
 }
