@@ -1,5 +1,4 @@
 /** The story of pruning: lock → observe → plan → show | execute → report, for each side by itself. */
-
 import type { PullJob, PushJob, SinkJob, SnapJob, SourceJob } from "../config/config.ts";
 import type { DestroyLimit } from "../config/pruning-config.ts";
 import type { DestroyFailure, Endpoint, FilesystemState, SideListing } from "../endpoint/endpoint.ts";

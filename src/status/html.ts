@@ -1,5 +1,4 @@
 /** The page of `report --html`: one file, no script, nothing loaded from anywhere. Pure. */
-
 import type { Job } from "../config/config.ts";
 import type { GridInterval, KeepRule } from "../config/pruning-config.ts";
 import { count, formatDuration } from "../report/format.ts";

@@ -1,5 +1,4 @@
 /** What the two sides of a job have in common by guid, and what is not as the config wants it. Pure. */
-
 import type { ReplicationOptions } from "../config/config.ts";
 import type { KeepRule } from "../config/pruning-config.ts";
 import type { FilesystemState } from "../endpoint/endpoint.ts";
