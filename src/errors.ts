@@ -91,3 +91,8 @@ export class InterruptedError extends ZreplRunError {
 export function hintOf(error: unknown): { readonly hint?: string } {
   return error instanceof ZreplRunError && error.hint !== undefined ? { hint: error.hint } : {};
 }
+
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

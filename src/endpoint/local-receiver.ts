@@ -1,6 +1,6 @@
 /** The receiver on this host's ZFS: everything it touches is below its root. */
 import type { RecvOptions } from "../config/config.ts";
-import { FailedError } from "../errors.ts";
+import { asError, FailedError } from "../errors.ts";
 import { lastReceivedHoldTag } from "../zfs/abstraction.ts";
 import { buildRecvArgv } from "../zfs/argv.ts";
 import { ZfsCommandError } from "../zfs/errors.ts";
@@ -161,7 +161,7 @@ export class LocalReceiver implements Receiver {
     });
     for (const { filesystem } of good)
       await this.#targets.unmark(this.#name(filesystem)).catch((error: unknown) => {
-        failures.set(filesystem, error instanceof Error ? error : new Error(String(error)));
+        failures.set(filesystem, asError(error));
       });
     const toHold = good.filter(({ guarantee }) => guarantee !== "guarantee_nothing");
     const failed = await this.#lastReceived.hold(

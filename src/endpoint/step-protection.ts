@@ -2,7 +2,7 @@
  * The sender's holds and bookmarks of one job: what protects a step, what marks that it is done, and what is left over
  * (zrepl-behaviour.md §3.4, §3.5). Keeps track of what is on disk, so that nothing is listed again between steps.
  */
-import { FailedError } from "../errors.ts";
+import { asError, FailedError } from "../errors.ts";
 import { cursorName, parseCursor, stepHoldTag, tentativeCursorName } from "../zfs/abstraction.ts";
 import { createBookmark, destroyBookmarks } from "../zfs/bookmark.ts";
 import { bookmarkByProgram } from "../zfs/channel-program.ts";
@@ -242,8 +242,4 @@ function ownAbstractions(state: FilesystemState | undefined, job: string): OnDis
   }
   for (const [snapshot, tags] of state.holds) if (tags.includes(stepHoldTag(job))) own.stepHolds.add(snapshot);
   return own;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

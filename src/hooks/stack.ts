@@ -3,6 +3,7 @@
  * documents it, not as it does it: the post edges of hooks whose pre edge succeeded always run, also after a fatal error and
  * after a signal, so that a lock that was taken is given back.
  */
+import { asError } from "../errors.ts";
 
 export type Edge = "pre" | "post";
 
@@ -119,7 +120,7 @@ async function runCallback<T>(
     record({ edge: "callback", status: "ok", seconds: (nowMs() - startMs) / 1000 });
     return { value, thrown: undefined };
   } catch (thrown) {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const error = asError(thrown);
     record({ edge: "callback", status: "failed", error, seconds: (nowMs() - startMs) / 1000 });
     return { value: undefined, thrown };
   }

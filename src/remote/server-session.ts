@@ -8,7 +8,7 @@ import type {
   SideListing,
   StepRequest,
 } from "../endpoint/endpoint.ts";
-import { FailedError } from "../errors.ts";
+import { asError, FailedError } from "../errors.ts";
 import { filesystemNameProblem } from "../zfs/name.ts";
 import { type PoolFeatures, readPoolFeatures } from "../zfs/pool-features.ts";
 import type { Runner } from "../zfs/runner.ts";
@@ -120,7 +120,7 @@ class ServerSession {
       }
       if (this.#open.size > 0) abort(new ConnectionLostError("the client is gone"));
     } catch (error) {
-      abort(error instanceof Error ? error : new Error(String(error)));
+      abort(asError(error));
       if (!signal.aborted || error instanceof ProtocolError) await this.#write(encodeFrame({ error: toWire(error) }));
       throw error;
     } finally {

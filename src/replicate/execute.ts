@@ -3,6 +3,7 @@
  * window is done for all its steps at once, in the order that keeps every base protected (design.md §4, group commit).
  */
 import type { ConfirmedStep, FilesystemFailures, Receiver, Sender } from "../endpoint/endpoint.ts";
+import { asError } from "../errors.ts";
 import { inLogContext } from "../report/log-context.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type OrderedStep, orderSteps } from "./order.ts";
@@ -271,8 +272,4 @@ function takeReady(queue: OrderedStep[], running: ReadonlyMap<string, unknown>):
     busy.add(ordered.step.filesystem);
   }
   return undefined;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

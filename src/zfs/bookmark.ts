@@ -1,3 +1,4 @@
+import { asError } from "../errors.ts";
 import { ProgramMissingError, ZfsCommandError } from "./errors.ts";
 import { identifyVersions } from "./list.ts";
 import type { Runner } from "./runner.ts";
@@ -42,9 +43,7 @@ export async function destroyBookmarks(runner: Runner, bookmarks: readonly strin
   const waiting = bookmarks.values();
   const work = async () => {
     for (const bookmark of waiting)
-      await destroyBookmark(runner, bookmark).catch((error: unknown) =>
-        failures.set(bookmark, error instanceof Error ? error : new Error(String(error))),
-      );
+      await destroyBookmark(runner, bookmark).catch((error: unknown) => failures.set(bookmark, asError(error)));
   };
   await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
   return failures;

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { Writable } from "node:stream";
+import { asError } from "../errors.ts";
 import { ParseError } from "./errors.ts";
 
 const RECORD_BYTES = 312;
@@ -68,7 +69,7 @@ export class StreamDigest extends Writable {
       while (this.#pendingBytes >= this.#wanted) this.#take(this.#cut(this.#wanted));
       done();
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
     }
   }
 

@@ -1,6 +1,7 @@
 /** Bandwidth limits (zrepl-behaviour.md §2.11): a token bucket that all concurrent streams of one side share. */
 import { Transform } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { asError } from "../errors.ts";
 
 /**
  * A timer costs more than the few KiB that it is for, and is late by a millisecond: so it is waited longer and less often,
@@ -44,7 +45,7 @@ export function throttle(buckets: readonly TokenBucket[]): Transform {
       else
         Promise.all(waits).then(
           () => done(null, chunk),
-          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+          (error: unknown) => done(asError(error)),
         );
     },
   });
