@@ -23,13 +23,14 @@ export async function listDatasets(runner: Runner, request: ListingRequest): Pro
   if (result.exitCode === 0) return { filesystems: parser.end(), missingRoots: [] };
   const missing = /^cannot open '(.+)': (?:dataset does not exist|no such pool or dataset)$/;
   const complaints = result.stderr.split("\n").filter((line) => line !== "");
+  const missingRoots = complaints.map((line) => missing.exec(line)?.[1]);
   // of nothing else may it say so: what is taken for missing is taken for never received
-  const missingRoots = complaints.map((line) => request.roots.find((root) => root === missing.exec(line)?.[1]));
-  if (complaints.length === 0 || missingRoots.includes(undefined)) {
+  const wasAskedFor = (root: string | undefined): root is string => root !== undefined && request.roots.includes(root);
+  if (complaints.length === 0 || !missingRoots.every(wasAskedFor)) {
     if (result.stderr.trim() === "no datasets available") return { filesystems: new Map(), missingRoots: [] };
     throw new ZfsCommandError(argv, result);
   }
-  return { filesystems: parser.end(), missingRoots: missingRoots.filter((root) => root !== undefined) };
+  return { filesystems: parser.end(), missingRoots };
 }
 
 /**
