@@ -101,7 +101,9 @@ const code = standaloneCode
   );
 const add = `function add(errors, keyword, params, instancePath) {
   const error = { instancePath, keyword, params };
-  return errors === null ? [error] : [...errors, error];
+  if (errors === null) return [error];
+  errors.push(error);
+  return errors;
 }`;
 writeFileSync(`${out}/validate-config.js`, `${BANNER}\n${add}\n${code}`);
 writeFileSync(
