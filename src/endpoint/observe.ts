@@ -11,7 +11,7 @@ import type { FilesystemVersion } from "../zfs/version.ts";
 import type { FilesystemState } from "./endpoint.ts";
 
 /** A filesystem of this host by its real name. */
-export interface ObservedFilesystem extends FilesystemRecord {
+export interface ObservedFilesystem extends Omit<FilesystemRecord, "guid" | "placeholderValue" | "heldSnapshots"> {
   readonly isPlaceholder: boolean;
   /** Hold tags by snapshot name. */
   readonly holds: ReadonlyMap<string, readonly string[]>;
@@ -84,11 +84,8 @@ export function observed(
 class Observed implements ObservedFilesystem {
   readonly name: string;
   readonly type: "filesystem" | "volume";
-  readonly guid: string;
   readonly resumeToken: string | undefined;
   readonly encrypted: boolean;
-  readonly placeholderValue: string | undefined;
-  readonly heldSnapshots: readonly string[];
   readonly history: History;
   readonly isPlaceholder: boolean;
   readonly holds: ObservedFilesystem["holds"];
@@ -96,11 +93,8 @@ class Observed implements ObservedFilesystem {
   constructor(record: FilesystemRecord, isPlaceholder: boolean, holds: ObservedFilesystem["holds"]) {
     this.name = record.name;
     this.type = record.type;
-    this.guid = record.guid;
     this.resumeToken = record.resumeToken;
     this.encrypted = record.encrypted;
-    this.placeholderValue = record.placeholderValue;
-    this.heldSnapshots = record.heldSnapshots;
     this.history = record.history;
     this.isPlaceholder = isPlaceholder;
     this.holds = holds;
