@@ -82,7 +82,7 @@ export class LocalReceiver implements Receiver {
   async #lookCloser(sighting: Sighting): Promise<SideListing> {
     const { runner } = this.#options;
     const observed = await lookOnce(runner, sighting, () => lookCloser(runner, sighting));
-    this.#targets.observe(observed.filesystems, "all");
+    this.#targets.observe(observed.filesystems);
     this.#lastReceived.observe(observed.filesystems, new Subtrees(observed));
     return this.#listing(observed.filesystems);
   }
@@ -112,7 +112,7 @@ export class LocalReceiver implements Receiver {
     ]);
     const observed = await observe(this.#options.runner, { roots: [...names], depth: 1 }, (name) => names.has(name));
     if (observed.missingRoots.includes(this.#root)) await this.#requireRootFs();
-    this.#targets.observe(observed.filesystems, names);
+    this.#targets.look(names, observed.filesystems);
     for (const name of names) this.#lastReceived.forget(name);
     for (const found of observed.filesystems) this.#lastReceived.look(found);
   }

@@ -36,11 +36,16 @@ export class ReceiveTargets {
     this.#options = options;
   }
 
-  /** Takes over what is seen; with `all`, there is nothing else. */
-  observe(filesystems: readonly ObservedFilesystem[], all: "all" | ReadonlySet<string>): void {
-    if (all === "all") this.#targets.clear();
-    else for (const name of all) this.#targets.delete(name);
-    for (const found of filesystems) this.#targets.set(found.name, targetOf(found));
+  /** Takes over what a listing of everything shows. */
+  observe(filesystems: readonly ObservedFilesystem[]): void {
+    this.#targets.clear();
+    this.look([], filesystems);
+  }
+
+  /** Takes over what is seen of these names; those of which nothing is seen are not there. */
+  look(names: Iterable<string>, seen: readonly ObservedFilesystem[]): void {
+    for (const name of names) this.#targets.delete(name);
+    for (const found of seen) this.#targets.set(found.name, targetOf(found));
   }
 
   get(name: string): Target | undefined {
@@ -73,7 +78,7 @@ export class ReceiveTargets {
   /** Looks at one filesystem again. */
   async refresh(name: string): Promise<Target | undefined> {
     const { filesystems } = await observe(this.#options.runner, { roots: [name], depth: 1 }, (found) => found === name);
-    this.observe(filesystems, new Set([name]));
+    this.look([name], filesystems);
     return this.#targets.get(name);
   }
 
