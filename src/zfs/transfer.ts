@@ -1,18 +1,15 @@
 /**
  * One stream from a source to a sink, past Node: the sink's stdin handle becomes the source's stdout, so the bytes go
  * from process to process (design.md §4). Only a bandwidth limit puts Node into the path.
- *
- * This uses node:child_process because execa pumps every stream it is given through Node.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
 import { type Duplex, Readable, type Writable } from "node:stream";
-import { type ChildRegistry, dieWithUs, endProcessGroup } from "./children.ts";
-import { ProgramMissingError } from "./errors.ts";
+import { endProcessGroup } from "./children.ts";
 import { parseSendEstimate } from "./parse.ts";
 import { fdSocket, pump, pumpChild } from "./pump.ts";
 import type { CommandResult } from "./runner.ts";
+import { type ChildContext, childResult, start, startSink, stdinOf } from "./stream-child.ts";
 import type { TokenBucket } from "./throttle.ts";
 
 /** One end of a stream: a command that is not running yet, an open handle, or content that is small enough to hold. */
@@ -65,14 +62,9 @@ export interface TransferResult {
   readonly sink: CommandResult | undefined;
 }
 
-interface Context {
-  readonly children: ChildRegistry;
-  readonly env: Record<string, string>;
+interface Context extends ChildContext {
   readonly signal: AbortSignal;
 }
-
-/** stderr is kept up to this length, its end (the reason stands last). */
-const MAX_STDERR = 32 * 1024;
 
 /** See `Runner.transfer`. */
 export async function transferStream(
@@ -101,8 +93,8 @@ export async function transferStream(
   }
   try {
     const results = await Promise.allSettled([
-      ends.source === undefined ? undefined : childResult(source, ends.source, options.onSourceLine),
-      ends.sink === undefined ? undefined : childResult(sink, ends.sink),
+      ends.source === undefined ? undefined : childResult(argvOf(source), ends.source, options.onSourceLine),
+      ends.sink === undefined ? undefined : childResult(argvOf(sink), ends.sink),
       ...[source, sink].map((end) => (end.kind === "handle" ? end.done : undefined)),
       ends.pump,
     ]);
@@ -225,7 +217,7 @@ async function capture(
     more(chunk.length);
   });
   try {
-    const result = await childResult(source, child, (line) => {
+    const result = await childResult(source.argv, child, (line) => {
       // the estimate comes before the first byte: no need to read what will be thrown away
       if ((parseSendEstimate(line) ?? 0) > 4 * maxBytes) more(maxBytes + 1);
       options.onSourceLine?.(line);
@@ -237,62 +229,9 @@ async function capture(
   }
 }
 
-/** A sink whose stream comes from us or from a child of ours: the stream ends when we die, and with it the sink. */
-function startSink(argv: readonly string[], context: Context): ChildProcess {
-  return startAs(argv, ["pipe", "ignore", "pipe"], context);
-}
-
-type Stdio = Duplex | Readable | Writable | number | "pipe" | "ignore";
-
-function start(argv: readonly string[], stdio: Stdio[], context: Context): ChildProcess {
-  return startAs(dieWithUs(argv), stdio, context);
-}
-
-function startAs([program = "", ...args]: readonly string[], stdio: Stdio[], context: Context): ChildProcess {
-  const child = spawn(program, args, { env: context.env, stdio, detached: true });
-  context.children.add(child);
-  return child;
-}
-
-function stdinOf(child: ChildProcess | undefined): Writable {
-  if (child?.stdin == null) throw new Error("the sink has no stdin");
-  child.stdin.on("error", () => undefined); // EPIPE: the sink's own exit says why
-  return child.stdin;
-}
-
-async function childResult(
-  end: StreamEnd,
-  child: ChildProcess,
-  onLine?: (line: string) => void,
-): Promise<CommandResult> {
-  const argv = end.kind === "command" ? end.argv : [];
-  let stderr = "";
-  let pending = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (pending + text).split("\n");
-    pending = lines.pop() ?? "";
-    for (const line of lines) {
-      onLine?.(line);
-      stderr = `${stderr}${line}\n`.slice(-MAX_STDERR);
-    }
-  });
-  const [exitCode, signal] = await childEnd(argv, child);
-  stderr += pending;
-  if (exitCode === 127 && /^setpriv: failed to execute/m.test(stderr))
-    throw new ProgramMissingError(argv[0] ?? "", undefined);
-  return { exitCode: exitCode ?? 128, ...(signal === null ? {} : { signal }), stdout: "", stderr };
-}
-
-/** Waits until the child has exited and its stderr is read. */
-async function childEnd(argv: readonly string[], child: ChildProcess): Promise<[number | null, string | null]> {
-  try {
-    const [exitCode, signal] = await once(child, "close");
-    return [exitCode, signal];
-  } catch (error) {
-    throw error instanceof Error && "code" in error && error.code === "ENOENT"
-      ? new ProgramMissingError(argv[0] ?? "", error)
-      : error;
-  }
+/** What a child of this end was started as. */
+function argvOf(end: StreamEnd): readonly string[] {
+  return end.kind === "command" ? end.argv : [];
 }
 
 function fulfilled(
