@@ -11,6 +11,7 @@ import { version as ourVersion } from "../version.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type Entrance, findJob, type PassiveJob, permissionsOf, requirePermission } from "./access.ts";
 import { admit, placementOf } from "./admit.ts";
+import type { Served } from "./answers.ts";
 import { readFrame } from "./byte-source.ts";
 import { integer, matching, object, oneOf, optional, text } from "./checks.ts";
 import { ClientLock, type ClientLockOptions, underSession } from "./client-lock.ts";
@@ -19,7 +20,7 @@ import type { Hello, Welcome } from "./handshake.ts";
 import type { Incoming } from "./incoming.ts";
 import { stepRequest } from "./message.ts";
 import { ConnectionLostError, toWire } from "./remote-error.ts";
-import { type Served, serveSession } from "./server-session.ts";
+import { serveSession } from "./server-session.ts";
 import { serveStream } from "./server-stream.ts";
 import {
   CLIENT_GREETING_BYTES,

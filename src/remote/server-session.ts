@@ -1,53 +1,17 @@
-/** The passive side of a session: every question is checked, allowed or refused, and answered. */
+/** The passive side of a session: every question is heard, allowed or refused, and its answer written. */
 import type { Writable } from "node:stream";
-import type {
-  DestroyRequest,
-  FilesystemFailures,
-  Receiver,
-  Sender,
-  SideListing,
-  StepRequest,
-} from "../endpoint/endpoint.ts";
+import type { SideListing } from "../endpoint/endpoint.ts";
 import { asError, FailedError } from "../errors.ts";
-import { filesystemNameProblem } from "../zfs/name.ts";
-import { type PoolFeatures, readPoolFeatures } from "../zfs/pool-features.ts";
 import type { Runner } from "../zfs/runner.ts";
 import { type PassiveJob, RULES, requirePermission } from "./access.ts";
+import { Answers, type Result, type Served } from "./answers.ts";
 import { type ByteSource, readFrame } from "./byte-source.ts";
-import { integer, list, matching, object } from "./checks.ts";
+import { integer } from "./checks.ts";
 import type { Hello } from "./handshake.ts";
-import {
-  batchOf,
-  confirmedStep,
-  destroyRequest,
-  encodeDestroyFailure,
-  encodeFailures,
-  encodeListing,
-  encodeMisplaced,
-  encodePoolFeatures,
-  encodeReclaimable,
-  filesystemName,
-  resumeTokenText,
-  stepRequest,
-  version,
-} from "./message.ts";
+import { encodeListing } from "./message.ts";
 import { ConnectionLostError, toWire } from "./remote-error.ts";
 import type { Verb } from "./session.ts";
-import { encodeFrame, type Frame, LIMITS, ProtocolError } from "./wire.ts";
-
-/** What a local endpoint can do beside what both sides of replication need. */
-export interface Servable {
-  /** Looks at one filesystem without listing all. */
-  look(filesystem: string): Promise<void>;
-  /** The pools of what was listed. */
-  pools(): readonly string[];
-  reclaimable(requests: readonly DestroyRequest[]): Promise<ReadonlyMap<string, number>>;
-}
-
-/** The endpoint of a job, in its role; a sink that gives something back is a source. */
-export type Served =
-  | { readonly role: "sink"; readonly endpoint: Receiver & Servable; admit(step: StepRequest): Promise<void> }
-  | { readonly role: "source"; readonly endpoint: Sender & Servable };
+import { encodeFrame, type Frame, ProtocolError } from "./wire.ts";
 
 export interface ServerSessionOptions {
   readonly job: PassiveJob;
@@ -70,23 +34,6 @@ const MAX_OPEN = 64;
 const ITEMS_PER_FRAME = 1000;
 
 const callId = integer(1, Number.MAX_SAFE_INTEGER);
-const steps = object({ steps: batchOf(stepRequest) });
-const confirmed = object({ steps: batchOf(confirmedStep) });
-const oneStep = object({ step: stepRequest });
-const oneFilesystem = object({ filesystem: filesystemName });
-const names = object({ filesystems: batchOf(filesystemName) });
-const token = object({ token: resumeTokenText });
-const rollback = object({ filesystem: filesystemName, to: version, destroys: batchOf(version) });
-const setAside = object({
-  filesystem: filesystemName,
-  suffix: matching(/^\.[\w.:-]+$/, "a suffix that begins with a dot", 100),
-});
-const destroy = object({ requests: list(destroyRequest, 20_000) });
-
-interface Result {
-  readonly result?: unknown;
-  readonly payload?: Buffer;
-}
 
 /** Serves until the client ends the session. @throws {ProtocolError | ConnectionLostError} when it does not end well */
 export async function serveSession(options: ServerSessionOptions): Promise<void> {
@@ -95,12 +42,13 @@ export async function serveSession(options: ServerSessionOptions): Promise<void>
 
 class ServerSession {
   readonly #options: ServerSessionOptions;
+  readonly #answers: Answers;
   readonly #open = new Map<number, Promise<void>>();
-  #hasListed = false;
   #isListing = false;
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
+    this.#answers = new Answers(options.served, options.runner);
   }
 
   async run(): Promise<void> {
@@ -163,42 +111,9 @@ class ServerSession {
     if (!rule.roles.includes(served.role)) throw new FailedError(`a ${served.role} job can't be asked to ${verb}`);
     requirePermission(job, rule.permission);
     // check the question before the lock is taken: nonsense must not wait, nor keep others waiting
-    const act = rule.roles.length > 1 ? this.#shared(verb, id, args) : this.#own(verb, args, payload);
+    const act = verb === "list" ? () => this.#list(id) : this.#answers.to(verb, args, payload);
     if (rule.changes) await lock();
     return act();
-  }
-
-  #own(verb: Verb, args: unknown, payload: Buffer): () => Promise<Result> {
-    const { served } = this.#options;
-    return served.role === "sink"
-      ? this.#receiving(served, verb, args, payload)
-      : this.#sending(served.endpoint, verb, args);
-  }
-
-  #shared(verb: Verb, id: number, args: unknown): () => Promise<Result> {
-    const { endpoint } = this.#options.served;
-    switch (verb) {
-      case "list":
-        return () => this.#list(id);
-      case "look": {
-        const { filesystem } = oneFilesystem(args, "args");
-        return () => endpoint.look(filesystem).then(() => ({}));
-      }
-      case "lock":
-        return async () => ({});
-      case "poolFeatures":
-        return async () => ({ result: (await this.#poolFeatures()).map(encodePoolFeatures) });
-      case "reclaimable": {
-        const { requests } = destroy(args, "args");
-        return async () => ({ result: encodeReclaimable(await endpoint.reclaimable(requests)) });
-      }
-      case "destroySnapshots": {
-        const { requests } = destroy(args, "args");
-        return async () => ({ result: (await endpoint.destroySnapshots(requests)).map(encodeDestroyFailure) });
-      }
-      default:
-        throw new ProtocolError("malformed message: unknown question");
-    }
   }
 
   /** One at a time: a listing may be large. */
@@ -207,119 +122,11 @@ class ServerSession {
     this.#isListing = true;
     try {
       await this.#writeListing(id, await this.#options.served.endpoint.list());
-      this.#hasListed = true;
+      this.#answers.hasListed = true;
       return {};
     } finally {
       this.#isListing = false;
     }
-  }
-
-  async #poolFeatures(): Promise<PoolFeatures[]> {
-    const { served, runner } = this.#options;
-    const found = await Promise.all(served.endpoint.pools().map((pool) => readPoolFeatures(runner, pool)));
-    return found.filter((features) => features !== undefined);
-  }
-
-  #receiving(
-    served: Extract<Served, { role: "sink" }>,
-    verb: Verb,
-    args: unknown,
-    payload: Buffer,
-  ): () => Promise<Result> {
-    const { endpoint } = served;
-    switch (verb) {
-      case "receive": {
-        const { step } = oneStep(args, "args");
-        return async () => {
-          await served.admit(step);
-          if (!this.#hasListed) await endpoint.look(step.filesystem);
-          await this.#receiveSmall(endpoint, step, payload);
-          return {};
-        };
-      }
-      case "confirm": {
-        const request = confirmed(args, "args");
-        return () => endpoint.confirm(request.steps).then(failures);
-      }
-      case "misplaced": {
-        const { filesystems } = names(args, "args");
-        return async () => ({ result: encodeMisplaced((await endpoint.misplaced?.(filesystems)) ?? new Map()) });
-      }
-      case "clearResumeState": {
-        const { filesystem } = oneFilesystem(args, "args");
-        return () => endpoint.clearResumeState(filesystem).then(() => ({}));
-      }
-      case "rollback": {
-        const { filesystem, to, destroys } = rollback(args, "args");
-        return () => endpoint.rollback(filesystem, to, destroys).then(() => ({}));
-      }
-      case "setAside": {
-        const { filesystem, suffix } = setAside(args, "args");
-        const problem = filesystemNameProblem(filesystem + suffix);
-        if (problem !== undefined) throw new ProtocolError(`malformed message: the new name ${problem}`);
-        return () => endpoint.setAside(filesystem, suffix).then(() => ({}));
-      }
-      default:
-        throw new ProtocolError("malformed message: unknown question");
-    }
-  }
-
-  #sending(endpoint: Sender, verb: Verb, args: unknown): () => Promise<Result> {
-    switch (verb) {
-      case "decodeToken": {
-        const request = token(args, "args");
-        return async () => ({ result: (await endpoint.decodeToken(request.token)) ?? null });
-      }
-      case "estimate": {
-        const { step } = oneStep(args, "args");
-        return async () => ({ result: (await endpoint.estimate(step)) ?? null });
-      }
-      case "prepare": {
-        const request = steps(args, "args");
-        return () => endpoint.prepare(request.steps).then(failures);
-      }
-      case "complete": {
-        const request = confirmed(args, "args");
-        return () => endpoint.complete(request.steps).then(failures);
-      }
-      case "send": {
-        const { step } = oneStep(args, "args");
-        return () => this.#sendSmall(endpoint, step);
-      }
-      default:
-        throw new ProtocolError("malformed message: unknown question");
-    }
-  }
-
-  async #receiveSmall(endpoint: Receiver, step: StepRequest, bytes: Buffer): Promise<void> {
-    const { end, judge, limit } = await endpoint.openReceive(step);
-    const limits = limit === undefined ? {} : { limits: [limit] };
-    const { sink } = await this.#options.runner.transfer({ kind: "content", bytes }, end, limits);
-    const failure = await judge(sink);
-    if (failure !== undefined) throw failure.error;
-  }
-
-  async #sendSmall(endpoint: Sender, step: StepRequest): Promise<Result> {
-    const { end, judge, limit } = await endpoint.openSend(step);
-    let payload: Buffer | undefined;
-    const tooLarge = new Error("large");
-    const sink = {
-      kind: "sized" as const,
-      maxSmallBytes: LIMITS.payloadBytes,
-      small: async (bytes: Buffer) => {
-        payload = bytes;
-      },
-      large: () => Promise.reject(tooLarge),
-    };
-    try {
-      const { source } = await this.#options.runner.transfer(end, sink, limit === undefined ? {} : { limits: [limit] });
-      const failure = await judge(source);
-      if (failure !== undefined) throw failure.error;
-    } catch (error) {
-      if (error === tooLarge) return { result: { large: true } };
-      throw error;
-    }
-    return { result: { large: false }, ...(payload === undefined ? {} : { payload }) };
   }
 
   async #writeListing(id: number, listing: SideListing): Promise<void> {
@@ -348,10 +155,6 @@ class ServerSession {
       if (signal.aborted) done();
     });
   }
-}
-
-function failures(found: FilesystemFailures): Result {
-  return { result: encodeFailures(found, toWire) };
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -2,9 +2,9 @@
 import type { OpenStream, Receiver, Sender, StepRequest } from "../endpoint/endpoint.ts";
 import type { CommandResult, Runner } from "../zfs/runner.ts";
 import type { TransferOptions } from "../zfs/transfer.ts";
+import type { Served } from "./answers.ts";
 import { readFrame } from "./byte-source.ts";
 import type { Incoming } from "./incoming.ts";
-import type { Served } from "./server-session.ts";
 import { encodeFrame, ProtocolError } from "./wire.ts";
 
 export interface ServerStreamOptions {
